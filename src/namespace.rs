@@ -81,7 +81,7 @@ impl Namespace {
         self.0.ca_file().as_os_str()
     }
 
-    /// Waits for at most `timeout` seconds for events after a number. The next ones, a JSON object each; there may be more.
+    /// Waits at most `timeout` seconds for events after a number. Returns the next ones, each a JSON object; there may be more.
     fn events_after(&self, py: Python<'_>, after: u64, timeout: f64) -> PyResult<Vec<String>> {
         let timeout = span("timeout", timeout)?;
         Ok(py.detach(|| self.0.events_after(after, timeout)))

@@ -1,4 +1,4 @@
-//! What readers ask of the streams of a local service.
+//! Queries of readers of a local service's streams.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub fn queries(data: &[u8]) -> bool {
     let query = text(lines.next().unwrap_or_default());
     let mut headers = HeaderMap::new();
     for name in [ACCEPT.as_str(), "last-event-id"] {
-        // A line that cannot be a header's value never gets this far.
+        // A line that cannot be a header value never gets this far.
         if let Some(value) = lines.next().and_then(|line| HeaderValue::from_bytes(line).ok()) {
             headers.insert(name, value);
         }
@@ -43,7 +43,7 @@ pub fn queries(data: &[u8]) -> bool {
     accepted.contains(&true)
 }
 
-/// A request for the same, without `Last-Event-ID`.
+/// An equivalent request, without `Last-Event-ID`.
 fn written(asked: &Asked, offer: Offer<'_>) -> (String, HeaderMap) {
     let filter = &asked.filter;
     let kinds: Vec<_> = asked.kinds.iter().map(|(kind, _)| *kind).collect();

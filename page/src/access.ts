@@ -1,4 +1,4 @@
-/** The question whether a client may do something (`GET /azmqtt/access`). */
+/** Asks whether a client may do something (`GET /azmqtt/access`). */
 
 import type { Api } from "./api";
 import { isObject, text } from "./format";
@@ -12,7 +12,7 @@ export interface Question {
   topic: string;
 }
 
-/** What allows it: a permission binding, or a role of Entra ID. */
+/** What allows an action: a permission binding, or a role of Entra ID. */
 export interface Grant {
   binding: string;
   group: string;
@@ -28,7 +28,7 @@ export interface Verdict {
   by: Grant[];
   reason: string;
   advice: string;
-  /** Whose templates did not match. */
+  /** The topic spaces whose templates did not match. */
   spaces: string[];
 }
 

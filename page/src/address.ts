@@ -1,4 +1,4 @@
-/** Addresses of views: what stands behind `#/`. */
+/** Addresses of views: the part after `#/`. */
 
 import { part } from "./api";
 
@@ -6,7 +6,7 @@ export function href(...parts: string[]): string {
   return `#/${parts.map(part).join("/")}`;
 }
 
-/** The parts of the address of now. */
+/** The parts of the current address. */
 export function address(): string[] {
   const parts = location.hash.replace(/^#\/?/, "").split("/");
   return parts.filter((part) => part !== "").map((part) => {

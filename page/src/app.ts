@@ -122,7 +122,7 @@ class App {
   }
 }
 
-/** How a link is made. */
+/** How to make a link. */
 const LINKS = {
   hub: ["azmqtt hub --open", "azmqtt hub page --trust ca.pem", "hub.page_url()"],
   namespace: ["azmqtt namespace --open", "azmqtt namespace page --trust ca.pem", "namespace.page_url()"],
@@ -149,7 +149,7 @@ function closed(title: string, reason: string, service?: Service): void {
 async function start(): Promise<void> {
   const session = await openSession().catch(() => undefined);
   if (session === undefined) {
-    closed("This page needs a link", "The page can change everything in the hub or namespace, so it opens only by a link.");
+    closed("This page needs a link", "The page can change everything in the hub or namespace, so it opens only with a link.");
   } else {
     new App(session, session.kind === "hub" ? HUB : NAMESPACE);
   }

@@ -77,7 +77,7 @@ export class Chart {
     if (this.#plot === undefined) {
       this.#plot = new uPlot(this.#options(width), data, this.element);
       this.element.setAttribute("aria-label", `Chart of ${this.#names.join(", ")}`);
-      // A new plot empties its legend after this: the next drawing fills it in.
+      // A new plot clears its legend after this; the next drawing fills it in.
       this.#stale = true;
     } else {
       this.#plot.setData(data);
@@ -116,7 +116,7 @@ export class Chart {
       stroke: colour(`--series-${(at % MOST_SERIES) + 1}`),
       width: 1.75,
       spanGaps: true,
-      // Of several sources, each has numbers at some of the times only.
+      // With several sources, each has numbers at only some of the times.
       value: (plot: uPlot, value: number | null, of: number, index: number | null) => said(value ?? before(plot.data[of], index)),
       points: { show: this.#times.length < 60, size: 5 },
     }));
@@ -133,7 +133,7 @@ export class Chart {
 
 const HEIGHT = 240;
 
-/** Points that are looked through for the last number. */
+/** How many points to search for the last number. */
 const MOST_BEFORE = 100;
 
 function before(values: ArrayLike<number | null | undefined> | undefined, index: number | null): number | null {

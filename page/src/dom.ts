@@ -27,7 +27,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A topic, template or filter, which may go on in the next line behind each of its levels. */
+/** A topic, template or filter, which may wrap after each of its levels. */
 export function topicChip(text: string, kind = "chip"): HTMLElement {
   const levels = text.split("/");
   return h("code", { class: kind }, ...levels.flatMap((level, at) => (at < levels.length - 1 ? [`${level}/`, h("wbr")] : [level])));
@@ -60,7 +60,7 @@ export function button(label: string, act: () => void, kind = "", attributes: At
   return h("button", { type: "button", class: kind, onclick: act, ...attributes }, label);
 }
 
-/** A button of which the second press counts. */
+/** A button that acts only when it is pressed twice. */
 export function sureButton(label: string, act: () => void): HTMLButtonElement {
   let sure = false;
   const control = button(label, () => {

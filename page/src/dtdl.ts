@@ -1,4 +1,4 @@
-/** DTDL (v2 to v4) as JSON: interfaces out of files, and what all elements have. Any JSON may come. */
+/** DTDL (v2 to v4) as JSON: interfaces from files, and members that all elements have. The input may be any JSON. */
 
 import { brief, isObject, text, type Json, type JsonObject } from "./format";
 import { own, type Named } from "./schema";
@@ -9,7 +9,7 @@ const NAME = new RegExp(`^${SEGMENT}$`);
 const LONGEST_ID = 2048;
 const LONGEST_NAME = 512;
 
-/** Levels of JSON in a file. */
+/** The most levels of JSON in a file. */
 const DEEPEST = 64;
 
 export function list(value: Json | undefined): Json[] {
@@ -41,13 +41,13 @@ export function named(source: JsonObject): Named {
   };
 }
 
-/** A text for people: in English, or the first language that is there. */
+/** A text to display: in English, or in the first language that is present. */
 export function label(value: Json | undefined): string {
   const found = isObject(value) ? (own(value, "en") ?? Object.values(value)[0]) : value;
   return typeof found === "string" ? brief(found, 512) : "";
 }
 
-/** Without recursion: what is too deep for that is what this looks for. */
+/** Without recursion, which could overflow the stack on the very input that this finds. */
 function isTooDeep(value: Json): boolean {
   let level: Json[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
@@ -59,7 +59,7 @@ function isTooDeep(value: Json): boolean {
   return false;
 }
 
-/** The interfaces in a file, which is one or an array of them. */
+/** The interfaces in a file, which contains one interface or an array of them. */
 export function readFile(content: string): { interfaces: [string, JsonObject][]; problems: string[] } {
   let parsed: Json;
   try {

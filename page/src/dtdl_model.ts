@@ -1,4 +1,4 @@
-/** The model of a device: its components, out of the interfaces that are known. */
+/** The model of a device: its components, built from the known interfaces. */
 
 import { idOf, isId, isName, isType, label, list, named } from "./dtdl";
 import { Reading, Schemas } from "./dtdl_schema";
@@ -29,23 +29,23 @@ export interface Component {
 
 export interface Model {
   components: Component[];
-  /** All components, also those whose interface is missing. */
+  /** All components, including those whose interface is missing. */
   names: Set<string>;
-  /** Interfaces that no file has, each with what it is for. */
+  /** Interfaces that no file defines, each with the places that need it. */
   missing: Map<string, Set<string>>;
   problems: string[];
 }
 
-/** Levels of `extends` (DTDL v3, "Interface"), and contents of an interface. */
+/** The most levels of `extends` (DTDL v3, "Interface"), and the most contents of an interface. */
 const DEEPEST_BASE = 10;
 const MOST_CONTENTS = 1000;
 
-/** The model with an id, out of the interfaces that are known. */
+/** The model with an id, built from the known interfaces. */
 export function resolve(id: string, known: ReadonlyMap<string, JsonObject>): Model {
   return new Resolver(known).model(id);
 }
 
-/** What one interface and those that it extends have. */
+/** The contents and schemas of an interface and those that it extends. */
 interface Gathered {
   contents: Map<string, JsonObject>;
   schemas: Schemas;
@@ -78,7 +78,7 @@ class Resolver {
     return { components, names, missing: this.#missing, problems: this.#reading.problems };
   }
 
-  /** An interface by its id, or as it stands there. */
+  /** An interface by its id, or defined inline. */
   #find(reference: Json | undefined, where: string): JsonObject | undefined {
     if (isObject(reference) && isType(reference, "Interface")) {
       return reference;
@@ -106,7 +106,7 @@ class Resolver {
       return;
     }
     const contents = list(source["contents"]);
-    // What extends much in many ways is read no further.
+    // Interfaces that extend too many others are read only in part.
     if (!this.#reading.spend(1 + contents.length)) {
       return;
     }

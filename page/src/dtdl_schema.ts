@@ -1,14 +1,14 @@
-/** Schemas in DTDL, out of JSON. */
+/** Schemas in DTDL, read from JSON. */
 
 import { isId, isName, isType, label, list, named } from "./dtdl";
 import { brief, isObject, text, type Json, type JsonObject } from "./format";
 import { isPrimitive, own, type EnumValue, type Field, type Schema } from "./schema";
 
-/** Parts of a model, and problems that are told. */
+/** The most parts of a model, and the most problems that are reported. */
 const MOST_PARTS = 10_000;
 const MOST_PROBLEMS = 20;
 
-/** What is wrong with a model, and how much of it may still be read. */
+/** The problems of a model, and how much of it may still be read. */
 export class Reading {
   #problems = new Set<string>();
   #left = MOST_PARTS;
@@ -23,7 +23,7 @@ export class Reading {
     }
   }
 
-  /** Counts parts; whether they may be read. */
+  /** Counts parts; returns whether they may be read. */
   spend(parts: number): boolean {
     this.#left -= parts;
     if (this.#left < 0) {
@@ -33,12 +33,12 @@ export class Reading {
   }
 }
 
-/** For what cannot be read. */
+/** Used if a schema cannot be read. */
 const ANY: Schema = { kind: "any", name: "any value" };
 
 /** The schemas of an interface. */
 export class Schemas {
-  /** Those that have an id, by it. */
+  /** Shared schemas, by id. */
   #shared = new Map<string, JsonObject>();
   #deepest: number;
 
@@ -51,7 +51,7 @@ export class Schemas {
     this.#deepest = context.some((version) => Number(version) >= 4) ? 8 : 5;
   }
 
-  /** Takes the shared schemas of an interface, or of one that it extends. */
+  /** Adds the shared schemas of an interface, or of one that it extends. */
   share(source: JsonObject): void {
     for (const schema of list(source["schemas"]).filter(isObject)) {
       if (isId(schema["@id"])) {

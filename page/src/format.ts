@@ -29,13 +29,13 @@ export function ago(time: unknown, now = Date.now()): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-/** Milliseconds from one time of RFC 3339 to another. `Date` reads milliseconds; the microseconds are the three digits behind. */
+/** Milliseconds from one time of RFC 3339 to another. `Date` reads milliseconds; the three digits after them are microseconds. */
 export function between(from: string, to: string): number {
   const behind = (time: string): number => Number(/\.\d{3}(\d{3})/.exec(time)?.[1] ?? 0);
   return Date.parse(to) - Date.parse(from) + (behind(to) - behind(from)) / 1000;
 }
 
-/** A span in milliseconds, with three digits. */
+/** A duration, given in milliseconds, with three digits. */
 export function span(ms: number): string {
   return ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${(ms / 1000).toFixed(2)} s`;
 }

@@ -20,7 +20,7 @@ export const HUB: Service = {
   ],
   streams: ["telemetry", "events", "packets"],
   version: () => "api-version=2021-04-12",
-  recordsPackets: "This hub records none: start it with --open or --packets, or LocalHub(record_packets=True).",
+  recordsPackets: "This hub does not record packets. Start it with --open or --packets, or use LocalHub(record_packets=True).",
   families: {
     "All events": () => true,
     Refusals: (type) => type.endsWith(".refused") || type === "method.failed" || type === "throttled",

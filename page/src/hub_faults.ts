@@ -23,18 +23,18 @@ const MOMENTS: Record<string, string[]> = {
   quota_exceeded: ["now"],
 };
 
-/** Seconds: as long as anybody looks at the page. */
+/** In seconds: longer than anybody looks at the page. */
 const A_DAY = 86_400;
 
 export const HUB_FAULTS: Service["faults"] = {
   moments: MOMENTS,
   switches: [
-    { title: "Throttling", hint: "Over the rate: telemetry waits, requests are answered 429", rule: { fault: "throttle", lasting: A_DAY } },
-    { title: "Quota used up", hint: "Telemetry ends the connection", rule: { fault: "quota_exceeded", lasting: A_DAY } },
+    { title: "Throttling", hint: "Over the rate: telemetry waits, requests get status 429", rule: { fault: "throttle", lasting: A_DAY } },
+    { title: "Quota used up", hint: "Telemetry closes the connection", rule: { fault: "quota_exceeded", lasting: A_DAY } },
     { title: "Refuse connections", hint: "CONNACK 3: the server is unavailable", rule: { fault: "refuse", on: "connect", code: 3, lasting: A_DAY } },
-    { title: "Lose acknowledgements", hint: "Messages arrive, and no PUBACK is sent", rule: { fault: "lose", on: "puback", lasting: A_DAY } },
-    { title: "Slow network", hint: "Everything to devices comes 2 s later", rule: { fault: "delay", on: "sent", seconds: 2, lasting: A_DAY } },
-    { title: "Service errors", hint: "Twin requests are answered 503", rule: { fault: "answer", on: "twin_request", status: 503, lasting: A_DAY } },
+    { title: "Lose acknowledgements", hint: "Messages arrive, but no PUBACK is sent", rule: { fault: "lose", on: "puback", lasting: A_DAY } },
+    { title: "Slow network", hint: "Everything to devices arrives 2 s later", rule: { fault: "delay", on: "sent", seconds: 2, lasting: A_DAY } },
+    { title: "Service errors", hint: "Twin requests get status 503", rule: { fault: "answer", on: "twin_request", status: 503, lasting: A_DAY } },
   ],
   target: { member: "device_id", one: "device", all: "All devices" },
   status: (fault) => (fault === "refuse" ? "code" : "status"),

@@ -1,4 +1,4 @@
-/** The resources of a namespace, by its management API, and the clients as the broker knows them. */
+/** The resources of a namespace, read through its management API, and the clients as the broker knows them. */
 
 import { part, type Api } from "./api";
 import { isObject, text, type Json, type JsonObject } from "./format";
@@ -10,13 +10,13 @@ export interface Resource {
   properties: JsonObject;
 }
 
-/** The client group of all clients. */
+/** The built-in client group of all clients. */
 export const ALL = "$all";
 
-/** Pages of a list that are asked for: 10,000 resources. */
+/** The most pages of a list to request: 10,000 resources. */
 const MOST_PAGES = 100;
 
-/** Clients that are shown. */
+/** The most clients to show. */
 const MOST_SHOWN = 100_000;
 
 function resource(found: unknown): Resource {
@@ -80,11 +80,11 @@ export interface Client {
   sessions: MqttSession[];
 }
 
-/** Clients of one answer, and subscriptions after which it ends. */
+/** The most clients in one answer, and the number of subscriptions after which it ends. */
 const MOST_CLIENTS = 10_000;
 const MOST_SUBSCRIPTIONS = 50_000;
 
-/** All clients, in the order of their names. */
+/** All clients, sorted by name. */
 export async function clients(api: Api): Promise<Client[]> {
   const all: Client[] = [];
   for (let page = 0; page < MOST_PAGES && all.length < MOST_SHOWN; page++) {
@@ -122,7 +122,7 @@ function session(found: JsonObject): MqttSession {
   };
 }
 
-/** The texts of an array. */
+/** The strings in an array. */
 export function texts(value: Json | undefined): string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 }
@@ -131,7 +131,7 @@ export function isConnected(client: Client): boolean {
   return client.sessions.some(({ connected }) => connected);
 }
 
-/** What a permission binding says. */
+/** The contents of a permission binding. */
 export interface Binding {
   name: string;
   group: string;

@@ -1,11 +1,11 @@
-/** Model files that were chosen: kept by this tab alone, and over a reload of it. */
+/** Model files that the user chose. Only this tab keeps them; they survive a reload. */
 
 import { readFile } from "./dtdl";
 import { type JsonObject } from "./format";
 
 const KEY = "azmqtt-models";
 
-/** Of one choice; of one file, in bytes; and of all that is kept: interfaces, and characters of their JSON. */
+/** Limits: files per choice, bytes of a file, and interfaces and characters of JSON that are kept. */
 const MOST_FILES = 200;
 const LARGEST_FILE = 1 << 20;
 const MOST_INTERFACES = 500;
@@ -13,7 +13,7 @@ const LARGEST = 2 << 20;
 
 class Models {
   #known = new Map<string, JsonObject>();
-  /** Characters of each. */
+  /** The number of characters of each. */
   #sizes = new Map<string, number>();
 
   constructor() {
@@ -22,7 +22,7 @@ class Models {
         this.#take(id, one);
       }
     } catch {
-      // The browser keeps nothing for this page: the models are there until it is loaded again.
+      // The browser stores nothing for this page, so the models are lost on a reload.
     }
   }
 
@@ -30,7 +30,7 @@ class Models {
     return this.#known;
   }
 
-  /** Takes files; returns what is wrong with them. An interface that was known before is replaced. */
+  /** Adds files and returns their problems. An interface with a known id is replaced. */
   async add(files: File[]): Promise<string[]> {
     const problems: string[] = [];
     if (files.length > MOST_FILES) {
@@ -45,7 +45,7 @@ class Models {
       problems.push(...read.problems.map((problem) => `${file.name}: ${problem}`));
       for (const [id, one] of read.interfaces) {
         if (!this.#take(id, one)) {
-          problems.push(`${file.name}: no room for ${id}; the limits are ${MOST_INTERFACES} interfaces and ${LARGEST >> 20} MiB`);
+          problems.push(`${file.name}: ${id} does not fit; the limits are ${MOST_INTERFACES} interfaces and ${LARGEST >> 20} MiB`);
         }
       }
     }

@@ -1,16 +1,16 @@
 /** Topic filters of MQTT (MQTT 5, §4.7). */
 
-/** The service's limit of a topic or filter, in bytes. */
+/** The service's limit for a topic or filter, in bytes. */
 const LONGEST = 256;
 
-/** What is wrong with a filter; empty if nothing is. */
+/** What is wrong with a filter; empty if it is valid. */
 export function problem(filter: string): string {
   if (new TextEncoder().encode(filter).length > LONGEST) {
     return `A filter has at most ${LONGEST} bytes.`;
   }
   const levels = filter.split("/");
   if (levels.some((level) => level.length > 1 && /[+#]/.test(level))) {
-    return "+ and # stand alone in a level, as in rooms/+/temperature.";
+    return "+ and # must stand alone in a level, as in rooms/+/temperature.";
   }
   return levels.slice(0, -1).includes("#") ? "# is only allowed in the last level, as in rooms/#." : "";
 }

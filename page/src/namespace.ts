@@ -29,7 +29,7 @@ export const NAMESPACE: Service = {
   ],
   streams: ["messages", "events", "packets"],
   version: (path) => (path.startsWith("/subscriptions/") ? "api-version=2025-02-15" : ""),
-  recordsPackets: "This namespace records none: start it with --open, or LocalNamespace(record_packets=True).",
+  recordsPackets: "This namespace does not record packets. Start it with --open, or use LocalNamespace(record_packets=True).",
   why: { packet: whyOfPacket, event: whyOfEvent },
   families: {
     "All events": () => true,

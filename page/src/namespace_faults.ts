@@ -21,7 +21,7 @@ const MOMENTS: Record<string, string[]> = {
   take_over: ["now", ...INCOMING],
 };
 
-/** Seconds: as long as anybody looks at the page. */
+/** In seconds: longer than anybody looks at the page. */
 const A_DAY = 86_400;
 
 export const NAMESPACE_FAULTS: Service["faults"] = {
@@ -29,10 +29,10 @@ export const NAMESPACE_FAULTS: Service["faults"] = {
   switches: [
     { title: "Refuse connections", hint: "CONNACK 0x88: the server is unavailable", rule: { fault: "refuse", on: "connect", code: 0x88, lasting: A_DAY } },
     { title: "Refuse messages", hint: "PUBACK 0x97: quota exceeded", rule: { fault: "answer", on: "publish", code: 0x97, lasting: A_DAY } },
-    { title: "Lose acknowledgements", hint: "Messages arrive, and no PUBACK is sent", rule: { fault: "lose", on: "puback", lasting: A_DAY } },
-    { title: "Lose messages", hint: "Subscribers get none", rule: { fault: "lose", on: "message", lasting: A_DAY } },
-    { title: "Deliver twice", hint: "Subscribers get each message two times", rule: { fault: "duplicate", on: "message", lasting: A_DAY } },
-    { title: "Slow network", hint: "Everything to clients comes 2 s later", rule: { fault: "delay", on: "sent", seconds: 2, lasting: A_DAY } },
+    { title: "Lose acknowledgements", hint: "Messages arrive, but no PUBACK is sent", rule: { fault: "lose", on: "puback", lasting: A_DAY } },
+    { title: "Lose messages", hint: "Subscribers get no messages", rule: { fault: "lose", on: "message", lasting: A_DAY } },
+    { title: "Deliver twice", hint: "Subscribers get each message twice", rule: { fault: "duplicate", on: "message", lasting: A_DAY } },
+    { title: "Slow network", hint: "Everything to clients arrives 2 s later", rule: { fault: "delay", on: "sent", seconds: 2, lasting: A_DAY } },
   ],
   target: { member: "client_id", one: "client id", all: "All clients" },
   status: () => "code",

@@ -8,7 +8,7 @@ import type { Entry } from "./stream";
 /** A packet with what belongs to it. */
 export interface Row {
   packet: Entry;
-  /** Of a message: the topic, also if the packet has only the alias for it. */
+  /** The topic of a message, even if the packet has only its alias. */
   topic?: string;
   /** Of the answer, once it has come. */
   answer?: Row;
@@ -21,7 +21,7 @@ export function latency(request: Row, answer: Row): number {
   return between(request.packet.time, answer.packet.time);
 }
 
-/** Requests that wait for their answers, and aliases of topics; the oldest is given up. */
+/** The most requests that wait for an answer, and the most topic aliases; the oldest is dropped. */
 const MOST_OPEN = 2000;
 
 function remember<T>(all: Map<string, T>, key: string, value: T): void {
@@ -46,7 +46,7 @@ export class Timeline {
     this.#rows = new Ring<Row>(most);
   }
 
-  /** Takes a packet of that many characters. */
+  /** Takes a packet with its length in characters. */
   push(packet: Entry, size: number): void {
     const row: Row = { packet, ...this.#topic(packet) };
     if (this.#rows.push(row, size)) {
@@ -83,7 +83,7 @@ export class Timeline {
     return { topic: this.#aliases.get(key) ?? "" };
   }
 
-  /** What has left the ring is not kept by its partner, or because it waits for an answer. */
+  /** Releases a packet that has left the ring: neither its partner nor the wait for an answer keeps it. */
   #forget(): void {
     const kept = new Set(this.#rows.newest(Infinity));
     for (const row of kept) {
@@ -157,7 +157,7 @@ function answered(packet: Entry): string[] {
   return plain[kind] === undefined ? [] : [`${connection(packet)} ${direction} ${plain[kind]}`];
 }
 
-/** Whether a packet says that something is refused (MQTT 5, §2.4; MQTT 3.1.1, §3.2.2.3). */
+/** Whether a packet refuses something (MQTT 5, §2.4; MQTT 3.1.1, §3.2.2.3). */
 export function isRefusal({ packet }: Row): boolean {
   const codes = packet["return_codes"];
   const least = packet["type"] === "CONNACK" ? 1 : 0x80;

@@ -1,4 +1,4 @@
-/** Asks again and again while the page is seen. What takes long is asked less often. */
+/** Polls while the page is visible. Slow requests are repeated less often. */
 
 const PACE = 3000;
 const SOON = 400;
@@ -15,7 +15,7 @@ export class Poll {
     void this.now();
   }
 
-  /** Asks now, or once more if the question is on its way. */
+  /** Asks now, or once more after the current request. */
   async now(): Promise<void> {
     if (this.#running || this.#over) {
       this.#again = true;
@@ -33,7 +33,7 @@ export class Poll {
     this.#plan(Math.max(PACE, 20 * this.#took));
   }
 
-  /** Asks in a moment, once for everything that happens until then. */
+  /** Asks soon, once for everything that happens until then. */
   soon(): void {
     const wait = Math.max(SOON, 5 * this.#took);
     if (!this.#running && performance.now() + wait < this.#due) {

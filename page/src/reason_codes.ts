@@ -1,4 +1,4 @@
-/** Codes of answers in words (MQTT 5, §2.4). Those of MQTT 3.1.1 are lower, but for 0x80 in SUBACK. */
+/** Names of reason codes (MQTT 5, §2.4). Return codes of MQTT 3.1.1 are lower, except 0x80 in SUBACK. */
 
 const NAMES: Record<number, string> = {
   0x10: "no matching subscribers",
@@ -39,7 +39,7 @@ const NAMES: Record<number, string> = {
 
 export const NOT_AUTHORIZED = 0x87;
 
-/** A code of an answer of this type. */
+/** The name of a code in a packet of this type. */
 export function codeName(code: unknown, type: unknown): string {
   if (type === "SUBACK" && typeof code === "number" && code < 3) {
     return `granted QoS ${code}`;

@@ -1,6 +1,6 @@
-/** The newest of what was pushed, so that a page that is left open does not grow. */
+/** Keeps the newest items, so that the memory of a page that is left open does not grow. */
 
-/** Of all items of a ring, as they came, in characters. */
+/** The most characters of all items in a ring, as received. */
 const HEAVIEST = 32 << 20;
 
 export class Ring<T> {
@@ -10,12 +10,12 @@ export class Ring<T> {
 
   constructor(private readonly most: number) {}
 
-  /** Keeps an item of that many characters; true if older ones had to go. */
+  /** Adds an item with its length in characters; returns true if older ones were removed. */
   push(item: T, size = 0): boolean {
     this.#items.push(item);
     this.#sizes.push(size);
     this.#size += size;
-    // In one go, now and then: a shift for each item would move all the others.
+    // Many at once, now and then: removing one item at a time would move all the others each time.
     const isFull = this.#items.length >= 2 * this.most || this.#size > HEAVIEST;
     if (isFull) {
       this.#cut();
@@ -34,7 +34,7 @@ export class Ring<T> {
     this.#size = size;
   }
 
-  /** The newest, at most so many, the newest first; of those that `wanted` takes. */
+  /** At most `count` items that `wanted` accepts, newest first. */
   newest(count: number, wanted: (item: T) => boolean = () => true): T[] {
     const found: T[] = [];
     const oldest = Math.max(0, this.#items.length - this.most);

@@ -1,11 +1,11 @@
-/** Schemas of DTDL (v2 to v4, "Schema"): what a value has to be, and what is wrong with one that is not. */
+/** Schemas of DTDL (v2 to v4, "Schema"): the values that they allow, and what is wrong with other values. */
 
 import { brief, isObject, type Json, type JsonObject } from "./format";
 
-/** What a field, property, telemetry, request or response is called. */
+/** The names of a field, property, telemetry, request or response. */
 export interface Named {
   name: string;
-  /** The display name; empty without. */
+  /** The display name; empty if there is no display name. */
   title: string;
   description: string;
   unit: string;
@@ -27,7 +27,7 @@ export type Schema =
   | { kind: "object"; fields: Field[] }
   | { kind: "array"; element: Schema }
   | { kind: "map"; value: Schema }
-  /** Not known to this page, with what the model says: any value fits. */
+  /** A schema that this page does not know, with its name in the model: any value fits. */
   | { kind: "any"; name: string };
 
 interface Primitive {
@@ -59,7 +59,7 @@ const DATE = "\\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])";
 const TIME = "(?:[01]\\d|2[0-3]):[0-5]\\d:(?:[0-5]\\d|60)(?:\\.\\d+)?";
 const ZONE = "(?:[Zz]|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)";
 
-/** A day that the month has. */
+/** Whether the month has this day. */
 function isDay(text: string): boolean {
   const [year, month, day] = text.slice(0, 10).split("-").map(Number);
   return Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
@@ -67,7 +67,7 @@ function isDay(text: string): boolean {
 
 const POINT = [47.6, -122.1];
 
-/** Dates and times are those of RFC 3339, durations those of ISO 8601. */
+/** Dates and times follow RFC 3339, durations ISO 8601. */
 const PRIMITIVES = new Map<string, Primitive>([
   ["boolean", { fits: (value) => typeof value === "boolean", example: true }],
   ["byte", integer(-128, 127)],
@@ -116,7 +116,7 @@ export function describe(schema: Schema): string {
   }
 }
 
-/** A value that fits. */
+/** An example of a value that fits. */
 export function example(schema: Schema): Json {
   switch (schema.kind) {
     case "primitive":
@@ -134,19 +134,19 @@ export function example(schema: Schema): Json {
   }
 }
 
-/** A value as text, with the name that an enum gives it. */
+/** A value as text, with its name if the schema is an enum. */
 export function shown(schema: Schema | undefined, value: Json): string {
   const named = schema?.kind === "enum" ? schema.values.find((one) => one.value === value) : undefined;
   const label = named === undefined ? "" : named.title || named.name;
   return `${brief(JSON.stringify(value), 400)}${label === "" ? "" : ` (${label})`}`;
 }
 
-/** The member of an object, and not what all objects have. */
+/** An object's own member, not an inherited one. */
 export function own(object: Json | undefined, name: string): Json | undefined {
   return isObject(object) && Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
-/** What is wrong with a value, each with its path: at most so many. */
+/** The problems of a value, each with its path; their number is limited. */
 export function misfits(schema: Schema, value: Json, most = 8): string[] {
   const found: string[] = [];
   const walk = (schema: Schema, value: Json, path: string): void => {

@@ -1,21 +1,21 @@
-/** Forms for values of a schema: controls for what is simple, JSON for the rest. */
+/** Forms for values of a schema: controls for simple values, JSON for the rest. */
 
 import { field, fill, h } from "./dom";
 import { brief, isObject, pretty, type Json } from "./format";
 import { describe, example, misfits, own, type Named, type Schema } from "./schema";
 
-/** Objects in objects have controls as deep as this. */
+/** How deeply nested objects have their own controls. */
 const DEEPEST = 3;
 const NUMBERS = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** A control: what it holds, `undefined` if it is left empty. Reading throws if that is not JSON. */
+/** A control. Its value is `undefined` if it is empty; reading throws if it is not JSON. */
 interface Control {
   element: HTMLElement;
   read(): Json | undefined;
   write(value: Json | undefined): void;
 }
 
-/** What stands below a control. */
+/** The text below a control. */
 export function hint(schema: Schema, { unit, description }: Named): string {
   return [describe(schema), unit, brief(description, 120)].filter((part) => part !== "").join(" · ");
 }
@@ -49,7 +49,7 @@ function line(label: string, below: string, schema: Schema & { kind: "primitive"
       if (!isText && /^-?\d+$/.test(value) && !Number.isSafeInteger(Number(value))) {
         throw new Error(`${label}: this page cannot send an integer beyond 2^53 exactly.`);
       }
-      // What is not a number stays text, and does not fit.
+      // A text that is not a number stays text, and does not fit.
       return isText || !NUMBERS.test(value) ? value : Number(value);
     },
     write: (value) => (element.value = value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)),
@@ -104,14 +104,14 @@ function control(label: string, below: string, schema: Schema, depth: number): C
   return schema.name === "boolean" ? choice(label, below, [["true", true], ["false", false]]) : line(label, below, schema, depth > 0);
 }
 
-/** A form with one value, which is checked while it is written. */
+/** A form with one value, which is checked while the user types. */
 export class SchemaForm {
   readonly element: HTMLFormElement;
   readonly buttons = h("div", { class: "row" });
   #control: Control;
   #problems = h("ul", { class: "problems", "aria-live": "polite" });
 
-  /** `more` are further problems of a value that fits. */
+  /** `more` returns further problems of a value that fits. */
   constructor(
     label: string,
     named: Named,
@@ -137,13 +137,13 @@ export class SchemaForm {
     fill(this.#problems);
   }
 
-  /** The value, if nothing is wrong with it. */
+  /** The value, if it is valid. */
   check(): Json | undefined {
     let value: Json | undefined;
     let found: string[];
     try {
       value = this.#control.read();
-      found = value === undefined ? ["A value is missing."] : misfits(this.schema, value);
+      found = value === undefined ? ["Enter a value."] : misfits(this.schema, value);
       found = found.length === 0 && value !== undefined ? this.more(value) : found;
     } catch (error) {
       found = [error instanceof Error ? error.message : String(error)];

@@ -5,7 +5,7 @@ import type { JsonObject } from "./format";
 import type { Row } from "./packets";
 import type { Entry } from "./stream";
 
-/** A fault that people switch on and off. */
+/** A fault that the user switches on and off. */
 export interface Switch {
   title: string;
   hint: string;
@@ -13,32 +13,32 @@ export interface Switch {
 }
 
 export interface Service {
-  /** `hub` or `namespace`, as in text. */
+  /** `hub` or `namespace`, for use in texts. */
   word: "hub" | "namespace";
-  /** Names in addresses, and titles. The first is shown first. */
+  /** Names in addresses, with their titles. The page starts with the first. */
   places: readonly (readonly [string, string])[];
   /** The view of an address. */
   view(context: Context, parts: string[]): View;
-  /** What its stream brings; packets are the last. */
+  /** The kinds in its stream; packets are the last. */
   streams: readonly string[];
-  /** Whether requests to a path carry the version of an API, and which. */
+  /** The API version in the query of requests to a path; empty if it takes none. */
   version(path: string): string;
-  /** What leads from a packet or event of a refusal to the reason. */
+  /** Controls that explain a packet or event of a refusal. */
   why?: {
     packet(row: Row, context: Context): HTMLElement | undefined;
     event(event: Entry): HTMLElement | undefined;
   };
-  /** How packets come to be recorded. */
+  /** How to record packets. */
   recordsPackets: string;
   /** Kinds of events to choose from. */
   families: Record<string, (type: string) => boolean>;
-  /** Who an event is about, and the title of that column. */
+  /** The subject of an event, and the title of that column. */
   who: { title: string; of(event: Entry): string };
   faults: {
-    /** Each with the moments that it may be on; the first is the one by default. */
+    /** The moments at which each fault may strike; the first is the default. */
     moments: Record<string, string[]>;
     switches: Switch[];
-    /** The member of a rule that names whose traffic it is for, with words for one and for all. */
+    /** The member of a rule that names the device or client that it affects, with words for one and for all. */
     target: { member: string; one: string; all: string };
     /** The member of a rule with the status or code of a refusal, by the fault. */
     status(fault: string): string;

@@ -8,7 +8,7 @@ export interface Session {
   token: string;
   kind: "hub" | "namespace";
   hostname: string;
-  /** Of a namespace in the management API; empty for a hub. */
+  /** The resource id of a namespace in the management API; empty for a hub. */
   resourceId: string;
 }
 
@@ -17,7 +17,7 @@ function read(value: unknown): Session | undefined {
   if (token === undefined || hostname === undefined || (kind !== "hub" && kind !== "namespace")) {
     return undefined;
   }
-  // As the service writes it, and as this tab keeps it.
+  // The service and this tab's storage spell it differently.
   const resourceId = text(value, "resource_id") ?? text(value, "resourceId") ?? "";
   return { token, hostname, kind, resourceId };
 }

@@ -40,15 +40,15 @@ export class Store {
   readonly fates = new Map<string, { type: string; time: string }>();
   state: StreamState = "connecting";
   recordsPackets = true;
-  /** Messages that did not come, because there were too many. */
+  /** Messages that the stream left out because there were too many. */
   leftOut = 0;
   /** Counts what has come, so that a view sees whether there is anything new. */
   version = 0;
-  /** A view that shows messages as they come. */
+  /** A view that shows messages as they arrive. */
   onMessage: ((entry: Entry) => void) | undefined;
   onEvent: ((entry: Entry) => void) | undefined;
 
-  /** Takes an entry of that many characters. */
+  /** Takes an entry with its length in characters. */
   entry(entry: Entry, size: number): void {
     this.version += 1;
     if (isMessages(entry.kind)) {
@@ -64,7 +64,7 @@ export class Store {
     }
   }
 
-  /** So many entries of a kind do not come. */
+  /** Notes how many entries of a kind the stream leaves out. */
   leaveOut(kind: string, number: number): void {
     if (isMessages(kind)) {
       this.leftOut += number;
@@ -86,7 +86,7 @@ export class Store {
   }
 }
 
-/** What devices send to a hub, and clients to a namespace. */
+/** Whether these are messages of devices to a hub, or of clients to a namespace. */
 function isMessages(kind: string): boolean {
   return kind === "telemetry" || kind === "messages";
 }

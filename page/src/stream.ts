@@ -1,4 +1,4 @@
-/** The one stream of a tab: messages, events and packets as they come (`GET /azmqtt/stream`, Server-Sent Events). */
+/** The one stream of a tab: messages, events and packets as they arrive (`GET /azmqtt/stream`, Server-Sent Events). */
 
 import { isObject, type JsonObject } from "./format";
 
@@ -27,7 +27,7 @@ export interface Listener {
 const SILENCE = 45_000;
 const LONGEST_PAUSE = 10_000;
 
-/** Entries of each kind a second: nobody can read more, and to show them would slow the service down. */
+/** The most entries of each kind per second: nobody can read more, and showing them would slow the service down. */
 const RATE = 2500;
 
 /** A line that never ends is not read on, in characters. */

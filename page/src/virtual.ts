@@ -33,7 +33,7 @@ export class VirtualList<T> {
     }
   }
 
-  /** Where the link with the focus leads. */
+  /** The target of the link that has the focus. */
   #focused(): string | null {
     const { activeElement } = document;
     return this.#inner.contains(activeElement) ? (activeElement?.getAttribute("href") ?? null) : null;

@@ -1,4 +1,4 @@
-/** From a packet or event of a refusal to the question whether its client may do that. */
+/** Links from a refused packet or event to the question whether its client may do that. */
 
 import { href } from "./address";
 import type { Context } from "./context";
@@ -9,7 +9,7 @@ import { connection, type Row } from "./packets";
 import { NOT_AUTHORIZED } from "./reason_codes";
 import type { Entry } from "./stream";
 
-/** Failure of a subscription in MQTT 3.1.1 (§3.9.3), or of one that a behaviour of the namespace words so. */
+/** Failure of a subscription in MQTT 3.1.1 (§3.9.3), or in MQTT 5 if a behaviour of the namespace selects it. */
 const FAILURE = 0x80;
 
 interface Refused {
@@ -18,7 +18,7 @@ interface Refused {
   topic: string;
 }
 
-/** What a packet answers, or what a DISCONNECT is the end of: a message at QoS 0 has no other answer (Event Grid docs). */
+/** The request that a packet answers. A DISCONNECT may answer a message at QoS 0, which has no other answer (Event Grid docs). */
 function requestOf(row: Row, { store }: Context): Row {
   const { type, direction, id } = row.packet;
   if (type !== "DISCONNECT" || direction !== "to_client") {
@@ -29,7 +29,7 @@ function requestOf(row: Row, { store }: Context): Row {
   return store.timeline.newest(1, isLast)[0] ?? row;
 }
 
-/** What was refused for want of a right, if a packet and its answer tell of that. */
+/** What was refused because of a missing permission, if a packet and its answer show this. */
 function refused(row: Row, context: Context): Refused | undefined {
   const request = requestOf(row, context);
   const answer = request === row ? row.answer : row;
@@ -45,7 +45,7 @@ function refused(row: Row, context: Context): Refused | undefined {
 
 const LABEL = "Why? Ask the permissions";
 
-/** A link that asks it, for an event of a refusal. */
+/** A button that asks the question, for an event of a refusal. */
 export function whyOfEvent(event: Entry): HTMLElement | undefined {
   const action = /^(publish|subscribe)\.refused$/.exec(text(event, "type") ?? "")?.[1];
   const [client, topic] = [text(event, "client"), text(event, "topic") ?? text(event, "filter")];
@@ -55,7 +55,7 @@ export function whyOfEvent(event: Entry): HTMLElement | undefined {
   return button(LABEL, () => (location.hash = href("permissions", client, action, topic)));
 }
 
-/** A button that asks it, for a packet that was refused or its answer. */
+/** A button that asks the question, for a packet that was refused or its answer. */
 export function whyOfPacket(row: Row, context: Context): HTMLElement | undefined {
   const found = refused(row, context);
   if (found === undefined) {

@@ -182,7 +182,7 @@ def test_an_identity_with_a_role(view: View, namespace: azmqtt.LocalNamespace) -
     with namespace.mqtt_client("job", authentication=token) as client:
         client.publish("pumps/role", "by a role")
         page = view(f"clients/{identity}")
-        page.wait_text("roles of Entra ID", "main")
+        page.wait_text("Entra ID roles", "main")
         page.click("a.button", "Check a permission")
         page.wait_text("pumps-publish", ".matrix")
         answer = ask(page, identity, "publish", "pumps/role")

@@ -104,7 +104,7 @@ def test_missing_interfaces_are_named(view: View, controller: azmqtt.DeviceClien
 
 def test_a_device_without_a_model(view: View, device: azmqtt.DeviceClient) -> None:
     page = view("devices/thermostat/model")
-    page.wait_text("The device has announced no model")
+    page.wait_text("The device has not announced a model")
 
 
 def test_read_only_properties(model: Page) -> None:
@@ -297,7 +297,7 @@ def test_the_model_on_a_small_screen(model: Page) -> None:
 def test_a_module_has_a_model(view: View, hub: azmqtt.LocalHub, controller: azmqtt.DeviceClient) -> None:
     with hub.device_client("controller", module_id="sensor", model_id=THERMOSTAT) as module:
         page = view("devices/controller/modules/sensor/model")
-        page.wait_text("has announced no model")
+        page.wait_text("has not announced a model")
         module.connect()
         # The view follows the connection.
         page.wait_text(f"The device has announced {THERMOSTAT}")

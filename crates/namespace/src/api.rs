@@ -146,8 +146,8 @@ impl Namespace {
         self.shared.token.as_str()
     }
 
-    /// A link that opens the namespace's page in a browser of this machine, `https://localhost:{HTTPS port}/#open=…`, a secret:
-    /// it is good once, and for a minute.
+    /// A secret link that opens the namespace's page in a browser on this machine, `https://localhost:{HTTPS port}/#open=…`.
+    /// It works once, within a minute.
     ///
     /// # Errors
     /// The system provides no random numbers.

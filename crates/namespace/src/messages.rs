@@ -30,7 +30,7 @@ pub enum Recording {
 }
 
 impl Recording {
-    /// So many of the newest messages, at most 64 MiB.
+    /// This many of the newest messages, at most 64 MiB.
     pub const fn newest(messages: usize) -> Self {
         if messages == 0 { Self::Off } else { Self::Keep { messages, bytes: 64 << 20 } }
     }

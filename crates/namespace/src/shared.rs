@@ -28,7 +28,7 @@ use azmqtt_net::sync::Mutex;
 /// As much of a reason as an event has, in characters.
 const MAX_REASON: usize = 256;
 
-/// As much of a name as an event has that nobody has confirmed, in characters.
+/// How much of an unverified name an event shows, in characters.
 const MAX_NAME: usize = 128;
 
 /// A namespace without its sockets.
@@ -55,7 +55,7 @@ pub struct Shared {
     pub operations: Operations,
     /// Who may use the management API.
     pub token: BearerToken,
-    /// Who may use the page in the browser.
+    /// The page in the browser, with its links and tokens.
     pub page: Page,
     /// Where the broker writes down what is to outlast it, if there is a state directory.
     pub log: OnceLock<Arc<Log>>,
@@ -139,7 +139,7 @@ impl Shared {
         *self.last_refusal.lock() = Some(reason);
     }
 
-    /// Notes why a client was refused that calls itself `name`.
+    /// Records why the client that calls itself `name` was refused.
     pub fn note_refused_client(&self, name: &str, refusal: &Refusal) {
         let name: String = name.chars().take(MAX_NAME).collect();
         let members = Members::default()

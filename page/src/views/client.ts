@@ -32,11 +32,11 @@ export class ClientView implements View {
     undefined,
     "Events of the client",
   );
-  #noEvents = empty("None since the page was opened");
+  #noEvents = empty("No events since the page was opened");
   #resource: Resource | undefined;
   #poll: Poll;
   #shown = "";
-  /** The attributes are not as they were read. */
+  /** Whether the attributes differ from those that were read. */
   #isEdited = false;
   #version = -1;
 
@@ -46,7 +46,7 @@ export class ClientView implements View {
   ) {
     this.#management = new Management(context.api);
     this.#save = h("form", { onsubmit: (event: Event) => (event.preventDefault(), void this.#saveAttributes()), hidden: true },
-      field("Attributes", this.#attributes, "A JSON object: text, whole numbers, and lists of text"),
+      field("Attributes", this.#attributes, "A JSON object of strings, integers, and lists of strings"),
       h("div", { class: "row" }, h("button", { type: "submit" }, "Save attributes")));
     this.element = h(
       "div",
@@ -113,7 +113,7 @@ export class ClientView implements View {
     const lists = [rights("May publish to", "Publisher", mine, spaces), rights("May subscribe to", "Subscriber", mine, spaces)];
     fill(this.#rights, groups(client), ...(client?.groups.length === 0 ? [] : lists));
     const sessions = client?.sessions ?? [];
-    fill(this.#sessions, ...(sessions.length === 0 ? [h("p", { class: "muted" }, "None. It gets one when it connects.")] : sessions.map(session)),
+    fill(this.#sessions, ...(sessions.length === 0 ? [h("p", { class: "muted" }, "No sessions. The client gets one when it connects.")] : sessions.map(session)),
       h("p", {}, h("a", { href: href("messages", "#", this.name) }, "Messages from this client")));
     this.#showResource();
   }
@@ -127,7 +127,7 @@ export class ClientView implements View {
           ["Certificate", [text(rule, "validationScheme") ?? "", ...texts(rule["allowedThumbprints"])].join(" ")],
           ["Description", text(properties, "description") ?? ""],
         ]
-      : [["Resource", "None: it connects with a token, a webhook, or a certificate of its own"]];
+      : [["Resource", "No resource: it authenticates with a token, a webhook, or a certificate of its own"]];
     const shown = facts.filter(([, value]) => value !== "");
     fill(this.#facts, h("dl", { class: "facts" }, ...shown.map(([title, value]) => h("div", { class: "fact" }, h("dt", {}, title), h("dd", {}, value)))));
     this.#save.hidden = this.#resource === undefined;
@@ -152,7 +152,7 @@ export class ClientView implements View {
   }
 
   async #enable(enabled: boolean): Promise<void> {
-    await this.#change({ state: enabled ? "Enabled" : "Disabled" }, enabled ? "Enabled." : "Disabled. Its connections end.");
+    await this.#change({ state: enabled ? "Enabled" : "Disabled" }, enabled ? "Enabled." : "Disabled. Its connections are closed.");
   }
 
   async #saveAttributes(): Promise<void> {
@@ -176,7 +176,7 @@ export class ClientView implements View {
 function groups(client: Client | undefined): HTMLElement {
   const names = client?.groups ?? [];
   if (client && names.length === 0) {
-    return h("p", { class: "muted" }, "It belongs to no client group: roles of Entra ID say what it may do. Check a permission to see which.");
+    return h("p", { class: "muted" }, "It belongs to no client group: Entra ID roles determine what it may do. Check a permission to see which role allows it.");
   }
   return h("p", {}, "Client groups: ", ...names.flatMap((name, at) => [at > 0 && ", ", h("a", { href: "#/groups" }, name)]));
 }

@@ -8,7 +8,7 @@ import { ALL, Management, binding, clients, type Binding, type Client, type Reso
 import { Poll } from "../poll";
 import { ResourceForm, textInput, textMember } from "./resource_form";
 
-/** Members that are named. */
+/** How many members are named. */
 const MOST_NAMES = 12;
 
 export class ClientGroups implements View {
@@ -74,7 +74,7 @@ export class ClientGroups implements View {
       h("div", { class: "panel-head" }, h("h2", {}, name), h("span", { class: "muted" }, name === ALL ? "" : (text(properties, "description") ?? "")),
         h("span", { class: "grow" }),
         name !== ALL && button("Change", () => this.#form.open(group), "small", { "aria-label": `Change ${name}` })),
-      query === undefined ? h("p", {}, "Every client belongs to it. It is built in.") : h("pre", {}, query),
+      query === undefined ? h("p", {}, "This group is built in. Every client belongs to it.") : h("pre", {}, query),
       facts([
         ["Members", memberLinks(members)],
         ["May", bindingLinks(mine, (each) => `${each.permission === "Publisher" ? "publish" : "subscribe"} to ${each.space}`)],
@@ -83,21 +83,21 @@ export class ClientGroups implements View {
   }
 }
 
-/** Titles with what belongs to them. */
+/** Titles with their contents. */
 export function facts(pairs: [string, HTMLElement][]): HTMLElement {
   return h("dl", { class: "facts" }, ...pairs.map(([title, value]) => h("div", { class: "fact" }, h("dt", {}, title), h("dd", {}, value))));
 }
 
 function memberLinks(members: Client[]): HTMLElement {
   if (members.length === 0) {
-    return h("span", { class: "muted" }, "None. Compare the query with the clients' attributes; text is compared exactly.");
+    return h("span", { class: "muted" }, "No members. Compare the query with the attributes of the clients; strings must match exactly.");
   }
   const links = members.slice(0, MOST_NAMES).flatMap(({ name }, at) => [at > 0 && ", ", h("a", { href: href("clients", name) }, name)]);
   const more = members.length - MOST_NAMES;
   return h("span", {}, `${count(members.length)}: `, ...links, more > 0 && ` and ${count(more)} more`);
 }
 
-/** Bindings, each with what is said of it. */
+/** Bindings, each with its description. */
 export function bindingLinks(bindings: Binding[], said: (binding: Binding) => string): HTMLElement {
   if (bindings.length === 0) {
     return h("span", { class: "muted" }, "Nothing: no permission binding uses it. ", h("a", { href: "#/permissions" }, "Add one"));

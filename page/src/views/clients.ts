@@ -1,4 +1,4 @@
-/** The clients of a namespace: resources, and sessions of those that have none. */
+/** The clients of a namespace: client resources, and clients that only have a session. */
 
 import { href } from "../address";
 import type { Context, View } from "../context";
@@ -10,7 +10,7 @@ import type { Entry } from "../stream";
 import { VirtualList } from "../virtual";
 import { NewClient } from "./new_client";
 
-/** Clients whose last event is remembered. */
+/** How many clients' last events are kept. */
 const MOST_EVENTS = 10_000;
 
 const WORDS: Record<string, string> = {
@@ -24,7 +24,7 @@ const WORDS: Record<string, string> = {
   "fault.struck": "fault",
 };
 
-/** What happened to a client last, in a few words. */
+/** The last event of a client, in a few words. */
 function told(event: Entry | undefined): string {
   if (event === undefined) {
     return "–";

@@ -69,7 +69,7 @@ export class Faults implements View {
     return h("input", { type: "text", placeholder: this.#faults.target.all, spellcheck: "false", autocomplete: "off" });
   }
 
-  /** The member of a rule that names whose traffic it is for. */
+  /** The member of a rule that names the device or client that it affects. */
   #whose(input: HTMLInputElement): JsonObject {
     const name = input.value.trim();
     return name === "" ? {} : { [this.#faults.target.member]: name };

@@ -1,4 +1,4 @@
-/** Messages as they come, with a chart of their numbers. */
+/** Messages as they arrive, with a chart of their numbers. */
 
 import { Chart } from "../chart";
 import type { Context, View } from "../context";
@@ -11,7 +11,7 @@ import { Table, type Column } from "../table";
 
 const SHOWN = 25;
 
-/** Series of a chart come from at most so many topics. */
+/** The most sources in a chart. */
 const MOST_SOURCES = 8;
 
 /** The body of a message as a line of text. */
@@ -33,10 +33,10 @@ export function pairs(value: unknown): string {
 /** Which messages are shown, and how. */
 export interface Shown {
   columns: Column<Entry>[];
-  /** Where they appear from. */
+  /** Where messages come from. */
   hint: string;
   wanted(message: Entry): boolean;
-  /** What the numbers of a message are called in the chart, before their paths; messages of one source share a point. */
+  /** The prefix of a message's numbers in the chart, before their paths; messages of one source share a point. */
   source(message: Entry): string;
 }
 
@@ -75,7 +75,7 @@ export class LiveMessages implements View {
     context.store.onMessage = (message) => this.#take(message);
   }
 
-  /** Begins with what the page has kept: other messages are wanted. */
+  /** Starts again with the messages that the page has kept, after the filter has changed. */
   restart(): void {
     this.#chart.clear();
     this.#newest.clear();
@@ -121,7 +121,7 @@ export class LiveMessages implements View {
     }
     this.#seen += 1;
     this.#kept.push(message);
-    // Messages of the same tenth of a second share a point of the chart: the newest counts.
+    // Messages of the same tenth of a second share a point of the chart, which shows the newest.
     const tenth = message.time.slice(0, 21);
     if (tenth !== this.#tenth) {
       this.#point();

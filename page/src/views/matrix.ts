@@ -5,11 +5,11 @@ import { button, h, topicChip } from "../dom";
 import { text } from "../format";
 import { ALL, texts, type Binding, type Resource } from "../management";
 
-/** Widths of columns, in pixels; all but the first share what is left. */
+/** Widths of columns, in pixels; all but the first share the remaining width. */
 const FIRST = 200;
 const OTHERS = 170;
 
-/** Templates that the head of a column shows. */
+/** How many templates a column header shows. */
 const MOST_TEMPLATES = 4;
 
 export interface Shown {
@@ -39,7 +39,7 @@ export function matrix(shown: Shown): HTMLElement {
   );
 }
 
-/** Says of a topic space that its templates were compared and do not match. */
+/** A note that the templates of a topic space were compared and do not match. */
 function missed({ verdict }: Shown, space: string): HTMLElement | null {
   return verdict?.spaces.includes(space) ? h("small", { class: "missed" }, "no template matches") : null;
 }

@@ -1,4 +1,4 @@
-/** IoT Plug and Play: a device by the model that it has announced. */
+/** IoT Plug and Play: a device according to the model that it announced. */
 
 import type { Context, Target, View } from "../context";
 import { Notice, button, fill, h, panel, say } from "../dom";
@@ -11,12 +11,12 @@ import { ComponentView } from "./model_component";
 import { subject } from "./model_telemetry";
 import { pathOf } from "./target";
 
-/** Messages that are looked through for the newest values, when a component is chosen. */
+/** How many messages to search for the newest values when a component is chosen. */
 const LOOKED_AT = 2000;
 
 const NONE: Model = { components: [], names: new Set(), missing: new Map(), problems: [] };
 
-/** Where the public repository of models, and most folders of models, have an interface (Azure/iot-plugandplay-models). */
+/** The path of an interface in the public model repository, and in most model folders (Azure/iot-plugandplay-models). */
 function fileOf(id: string): string {
   return `${id.toLowerCase().replaceAll(":", "/").replace(";", "-")}.json`;
 }
@@ -53,7 +53,7 @@ export class ModelView implements View {
       this.#notice.element,
       panel("Model", this.#announced,
         h("div", { class: "row" }, button("Choose model files", () => files.click(), "primary"), this.#forget, this.#loaded, files),
-        h("small", {}, "JSON of DTDL: an interface or an array of them, in one or more files. Only this tab keeps them."),
+        h("small", {}, "DTDL as JSON: one or more files, each with an interface or an array of interfaces. Only this tab keeps them."),
         this.#problems, this.#missing),
       this.#choices,
       this.#strangers,
@@ -75,7 +75,7 @@ export class ModelView implements View {
     const { components, names } = this.#model;
     const strange = [...this.#subjects].filter((name) => !names.has(name));
     this.#strangers.hidden = strange.length === 0 || components.length === 0;
-    say(this.#strangers, `Messages came from components that the model does not have: ${strange.join(", ")}.`);
+    say(this.#strangers, `Messages arrived from components that the model does not have: ${strange.join(", ")}.`);
   }
 
   #event(event: Entry): void {
@@ -121,13 +121,13 @@ export class ModelView implements View {
     }
   }
 
-  /** Shows the model anew: the device has announced another, or there are other files. */
+  /** Shows the model again, after the device has announced another one or the files have changed. */
   #build(problems: string[]): void {
     const id = this.#id;
     fill(
       this.#announced,
       id === undefined
-        ? h("p", {}, "The device has announced no model. It does so when it connects: ", h("code", {}, 'DeviceClient(…, model_id="dtmi:…")'), ".")
+        ? h("p", {}, "The device has not announced a model. A device announces its model when it connects: ", h("code", {}, 'DeviceClient(…, model_id="dtmi:…")'), ".")
         : h("p", {}, "The device has announced ", h("code", {}, id), "."),
     );
     const count = models.known.size;
@@ -143,7 +143,7 @@ export class ModelView implements View {
     this.#choose(this.#shown?.[0]);
   }
 
-  /** Shows a component, or the first if there is none of that name. */
+  /** Shows a component, or the first if none has that name. */
   #choose(name: string | undefined): void {
     const { components, names } = this.#model;
     const component = components.find((one) => one.name === name) ?? components[0];

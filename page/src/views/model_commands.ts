@@ -71,7 +71,7 @@ export class Commands {
       const value = isObject(answered) ? (answered["payload"] ?? null) : null;
       const code = isObject(answered) ? Number(answered["status"]) : NaN;
       [status, good, answer] = [String(code), code < 300, pretty(value)];
-      // Only an answer that went well is the model's.
+      // The model describes only successful answers.
       found = good && response ? misfits(response.schema, value) : [];
     } catch (error) {
       answer = error instanceof Error ? error.message : String(error);

@@ -20,7 +20,7 @@ export class ComponentView {
     this.#writable = new Writable(context, target, component, updated);
     const { title, description, name, source } = component;
     const definition = h("pre", { class: "json", tabindex: 0, "aria-label": "Interface" });
-    // Written when it is opened: it may be long.
+    // Filled in when it is opened: the text may be long.
     const whole = h("details", { ontoggle: () => say(definition, whole.open ? pretty(source) : "") }, h("summary", {}, "Interface"), definition);
     this.element = h(
       "div",

@@ -1,4 +1,4 @@
-/** The properties of a component: what the device reports, and what it is wished to have. */
+/** The properties of a component: reported and desired values. */
 
 import type { Context, Target } from "../context";
 import { Notice, button, fill, h, panel, say } from "../dom";
@@ -11,10 +11,10 @@ import { problems } from "../twin_rules";
 import { lacksMark, patch, replacing, reportedBy, said } from "./model_twin";
 import { pathOf } from "./target";
 
-/** Properties that are shown though the model does not have them. */
+/** How many properties that the model does not have are shown. */
 const MOST_STRANGE = 50;
 
-/** What is wrong with a value in a cell. */
+/** What is wrong with a value, for a table cell. */
 export function fit(schema: Schema | undefined, value: Json | undefined): string {
   if (schema === undefined) {
     return "not in the model";
@@ -67,7 +67,7 @@ export class ReadOnly {
     rows.push(...strange.slice(0, MOST_STRANGE).map((name): Row => ({ name, property: undefined, value: own(reported, name) })));
     this.#table.show(rows);
     this.#mark.hidden = !lacksMark(component, twin);
-    say(this.#mark, `The device reports ${component.name ?? ""} without "__t": "c", so that services do not see a component.`);
+    say(this.#mark, `The device reports ${component.name ?? ""} without "__t": "c", so services do not recognize a component.`);
     this.element.hidden = rows.length === 0 && this.#mark.hidden;
   }
 }
@@ -146,7 +146,7 @@ class WritableProperty {
     this.#state.className = waits ? "tag waits" : answer && answer.code < 300 ? "tag good" : "tag bad";
     say(this.#state, waits ? "waits for the device" : `acknowledged: ${answer?.code}`);
     if (!this.#isFilled) {
-      // Once: what is being written is not taken away.
+      // Only once: an update must not overwrite the user's input.
       this.#isFilled = true;
       this.#form.write(desired ?? (fit(property.schema, reported) === "" ? reported : undefined));
     }

@@ -1,4 +1,4 @@
-/** The telemetry of a component: the newest value of each name, as messages come. */
+/** The telemetry of a component: the newest value of each name, as messages arrive. */
 
 import { h, panel, say } from "../dom";
 import type { Component } from "../dtdl_model";
@@ -8,7 +8,7 @@ import type { Entry } from "../stream";
 import { Table } from "../table";
 import { checkColumn } from "./model_properties";
 
-/** Names that are kept though the model does not have them. */
+/** How many names that the model does not have are kept. */
 const MOST_STRANGE = 50;
 
 interface Row {

@@ -1,16 +1,16 @@
-/** Where a component's part is in a twin, by the conventions of IoT Plug and Play. */
+/** A component's part of a twin, according to the conventions of IoT Plug and Play. */
 
 import type { Component } from "../dtdl_model";
 import { isObject, text, type Json, type JsonObject } from "../format";
 import { own } from "../schema";
 
-/** What a twin says of a property. */
+/** The state of a property in a twin. */
 export interface Said {
   desired: Json | undefined;
-  /** Of the desired properties that have set it. */
+  /** The version of the desired properties that set it. */
   version: number;
   reported: Json | undefined;
-  /** How the device has answered to a desired value. */
+  /** The device's acknowledgement of a desired value. */
   answer: { code: number; version: number; description: string } | undefined;
 }
 
@@ -47,12 +47,12 @@ export function said(component: Component, property: string, twin: Json): Said {
   };
 }
 
-/** A patch of a component's desired properties; `null` removes. */
+/** A patch of a component's desired properties; `null` removes a property. */
 export function patch(component: Component, property: string, value: Json): JsonObject {
   return component.name === undefined ? { [property]: value } : { [component.name]: { __t: "c", [property]: value } };
 }
 
-/** A merge patch after which the value is the new one, without members that only the old one has. */
+/** A merge patch that sets the new value and removes members that only the old one has. */
 export function replacing(old: Json | undefined, value: Json): Json {
   if (!isObject(old) || !isObject(value)) {
     return value;

@@ -7,7 +7,7 @@ import { Notice, button, field, fill, h, select } from "../dom";
 import type { JsonObject } from "../format";
 import { Management } from "../management";
 
-/** What of a certificate says whose it is, as the management API names it. */
+/** The part of a certificate that identifies the client, as the management API names it. */
 const SCHEMES: Record<string, string> = {
   "Certificate by thumbprint": "ThumbprintMatch",
   "Certificate by subject": "SubjectMatchesAuthenticationName",
@@ -24,9 +24,9 @@ function input(attributes: Record<string, string | number | boolean>): HTMLInput
 export class NewClient {
   readonly element = h("form", { class: "panel create", hidden: true });
   #name = input({ required: true, maxlength: 128 });
-  #authenticationName = input({ maxlength: 128, placeholder: "As the name" });
+  #authenticationName = input({ maxlength: 128, placeholder: "Same as the name" });
   #scheme = select(Object.keys(SCHEMES));
-  #thumbprints = input({ placeholder: "64 hex digits, or two of them" });
+  #thumbprints = input({ placeholder: "One or two, of 64 hex digits each" });
   #attributes = h("textarea", { rows: 2, class: "code", spellcheck: "false", placeholder: '{"kind": "pump", "floor": 3}' });
   #notice = new Notice();
   #result = h("div");
@@ -41,7 +41,7 @@ export class NewClient {
       h("h2", {}, "New client"),
       h("div", { class: "row" }, field("Name", this.#name), field("Authentication name", this.#authenticationName),
         field("Authentication", this.#scheme), thumbprints),
-      field("Attributes", this.#attributes, "A JSON object: text, whole numbers, and lists of text. Queries of client groups read them"),
+      field("Attributes", this.#attributes, "A JSON object of strings, integers, and lists of strings, for queries of client groups"),
       h("p", { class: "muted" }, "In Python, namespace.create_client(name) creates the certificate, too."),
       this.#notice.element,
       this.#result,

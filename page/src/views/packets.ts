@@ -8,7 +8,7 @@ import { Table } from "../table";
 
 const SHOWN = 150;
 
-/** Requests of IoT Hub, which have a `$rid` in their topics. */
+/** IoT Hub requests, which have a `$rid` in their topics. */
 const REQUESTS = "Requests and answers";
 
 const TYPES = ["All packets", REQUESTS, "PUBLISH", "Acknowledgements", "Connection", "Subscriptions"];

@@ -1,4 +1,4 @@
-/** Who may do what in a namespace, as a matrix, and the question for one client and topic. */
+/** Who may do what in a namespace: a matrix, and a form for one client and topic. */
 
 import type { Question, Verdict } from "../access";
 import { href } from "../address";
@@ -54,7 +54,7 @@ export class Permissions implements View {
       this.#form.element,
       this.#notice.element,
       this.#matrix,
-      h("p", { class: "muted" }, "A client may do what any binding of any of its groups allows. Press a binding to change it, + to add one."),
+      h("p", { class: "muted" }, "A client may do everything that a binding of any of its groups allows. Press a binding to change it, or + to add one."),
     );
     this.#poll = new Poll(() => this.#load());
     queueMicrotask(() => this.#question.set(question));
@@ -86,13 +86,13 @@ export class Permissions implements View {
     this.#verdict = verdict;
     if (verdict) {
       const { client, action, topic } = verdict.question;
-      // So that a reload or a copied address asks the same.
+      // So that a reload or a copied address asks the same question.
       history.replaceState(null, "", href("permissions", client, action, topic));
     }
     this.#show();
   }
 
-  /** The groups and spaces that a binding may name. */
+  /** The groups and topic spaces that a binding may name. */
   #choices(): void {
     for (const [control, all] of [[this.#group, this.#groups], [this.#space, this.#spaces]] as const) {
       const names = all.map(({ name }) => name);
@@ -104,7 +104,7 @@ export class Permissions implements View {
     }
   }
 
-  /** A new binding that would be the answer to a refusal, if its topic space is the right one. */
+  /** The values of a new binding that allows the denied action, if its topic space is the right one. */
   #preset(verdict?: Verdict): Record<string, string> {
     return {
       permission: verdict?.question.action === "subscribe" ? "Subscriber" : "Publisher",
@@ -121,7 +121,7 @@ export class Permissions implements View {
     }
     this.#shown = key;
     const had = document.activeElement?.id;
-    const none = empty("No topic spaces", h("p", {}, "Clients may do nothing yet. ", h("a", { href: "#/spaces" }, "Create a topic space"), " first."));
+    const none = empty("No topic spaces", h("p", {}, "Clients cannot publish or subscribe yet. ", h("a", { href: "#/spaces" }, "Create a topic space"), " first."));
     const shown = {
       groups: this.#groups,
       spaces: this.#spaces,

@@ -1,4 +1,4 @@
-/** What clients publish, as it comes, by a topic filter and by client. */
+/** Messages that clients publish, as they arrive, by topic filter and by client. */
 
 import { href } from "../address";
 import type { Context, View } from "../context";
@@ -29,7 +29,7 @@ export class Published implements View {
         { title: "Client", text: (message) => brief(text(message, "client") ?? "–", 40), className: "client" },
         { title: "Sent", text: how, className: "muted how" },
       ],
-      hint: "They appear here as soon as a client publishes to a topic of this filter.",
+      hint: "They appear here as soon as a client publishes to a topic that matches this filter.",
       wanted: (message) => this.#wanted(message),
       source: (message) => (this.#wide ? brief(topicOf(message), 60) : ""),
     };
@@ -42,7 +42,7 @@ export class Published implements View {
       {},
       h("div", { class: "title" }, h("h1", {}, "Messages")),
       h("div", { class: "toolbar" },
-        field("Topic filter", this.#filter, "+ stands for one level, # for all that follow"), field("Client", this.#client)),
+        field("Topic filter", this.#filter, "+ matches one level, # all remaining levels"), field("Client", this.#client)),
       this.#problem,
       this.#live.element,
     );
@@ -66,7 +66,7 @@ export class Published implements View {
     this.#filter.setAttribute("aria-invalid", String(wrong !== ""));
     this.#problem.textContent = wrong;
     this.#wide = isWide(filter);
-    // One that is wrong matches nothing, as none would be delivered for it.
+    // An invalid filter matches nothing, as no message would be delivered for it.
     this.#matches = wrong === "" ? matcher(filter) : () => false;
   }
 

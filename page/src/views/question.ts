@@ -5,10 +5,10 @@ import type { Context } from "../context";
 import { Notice, button, field, fill, h, topicChip } from "../dom";
 import { sentence } from "../format";
 
-/** Clients that the form suggests. */
+/** How many clients the form suggests. */
 const MOST_SUGGESTED = 500;
 
-/** Bindings of an answer that are told in words. */
+/** How many bindings of an answer are listed in words. */
 const MOST_REASONS = 5;
 
 export class QuestionForm {
@@ -38,7 +38,7 @@ export class QuestionForm {
       this.#answer,
     );
     this.#action.addEventListener("change", () => this.#word());
-    // Another question: the answer is not for it.
+    // The question has changed, so the old answer no longer applies.
     for (const control of [this.#client, this.#action, this.#topic]) {
       control.addEventListener("input", () => this.#forget());
     }
@@ -49,7 +49,7 @@ export class QuestionForm {
     return { client: this.#client.value, action: this.#action.value, topic: this.#topic.value };
   }
 
-  /** Fills the form in, and asks if the question is whole. */
+  /** Fills in the form, and asks if the question is complete. */
   set({ client, action, topic }: Question): void {
     this.#client.value = client;
     this.#action.value = action === "subscribe" ? "subscribe" : "publish";
@@ -72,7 +72,7 @@ export class QuestionForm {
     }
   }
 
-  /** Asks once more, if a question was asked: the resources may have changed. */
+  /** Asks again, if a question was asked: the resources may have changed. */
   async again(): Promise<void> {
     const question = this.question;
     if (!this.#isAsked) {
@@ -80,7 +80,7 @@ export class QuestionForm {
     }
     try {
       const verdict = await ask(this.context.api, question);
-      // Another view may have taken the place of this one meanwhile.
+      // Another view may have replaced this one meanwhile.
       if (this.#isAsked && this.element.isConnected && JSON.stringify(question) === JSON.stringify(this.question)) {
         this.#notice.clear();
         this.#show(verdict);
@@ -132,11 +132,11 @@ export class QuestionForm {
 
 function reasons(by: Grant[]): HTMLElement[] {
   const more = by.length - MOST_REASONS;
-  const rest = more > 0 ? [h("li", { class: "muted" }, `and ${more} more, which are marked below`)] : [];
+  const rest = more > 0 ? [h("li", { class: "muted" }, `and ${more} more, marked below`)] : [];
   return [...by.slice(0, MOST_REASONS).map(reason), ...rest];
 }
 
-/** What allows it, in a sentence. */
+/** What allows the action, in a sentence. */
 function reason({ binding, group, role, space, template }: Grant): HTMLElement {
   const what = role === "" ? ["Binding ", h("strong", {}, binding), " of client group ", h("strong", {}, group)] : ["Role ", h("strong", {}, role)];
   return h("li", {}, ...what, " on topic space ", h("strong", {}, space), ", by template ", topicChip(template));

@@ -4,18 +4,18 @@ import { Notice, button, field, h, sureButton } from "../dom";
 import type { JsonObject } from "../format";
 import type { Kind, Management, Resource } from "../management";
 
-/** A member of a resource, as its control shows it. */
+/** A member of a resource, with its control. */
 export interface Member {
   label: string;
   hint?: string;
   control: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
-  /** Takes the line of its own. */
+  /** Whether the control has a line of its own. */
   wide?: boolean;
   show(properties: JsonObject): string;
   read(written: string): JsonObject;
 }
 
-/** A member that is a text. */
+/** A member that is a string. */
 export function textMember(name: string, label: string, control: Member["control"], hint = ""): Member {
   const read = (written: string): JsonObject => (written.trim() === "" ? {} : { [name]: written.trim() });
   return { label, control, hint, show: (properties) => String(properties[name] ?? ""), read };

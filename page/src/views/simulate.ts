@@ -1,4 +1,4 @@
-/** Messages in the name of the device, over its HTTPS API (`POST /devices/{id}/messages/events`). */
+/** Sends messages as the device, over its HTTPS API (`POST /devices/{id}/messages/events`). */
 
 import { part } from "../api";
 import type { Context, Target } from "../context";
@@ -7,7 +7,7 @@ import { Notice, button, field, h, panel, say } from "../dom";
 import { count, type JsonObject } from "../format";
 import { pathOf } from "./target";
 
-/** Of a batch: its properties keep their case, as names of headers do not (IoT Hub REST API, "Send Device Event"). */
+/** The content type of a batch. Its properties keep their case, unlike header names (IoT Hub REST API, "Send Device Event"). */
 const BATCH = "application/vnd.microsoft.iothub.json";
 
 export class Simulate {
@@ -22,7 +22,7 @@ export class Simulate {
   #sent = h("span", { class: "count" });
   #send = h("button", { type: "submit", class: "primary" }, "Send");
   #stop = button("Stop", () => this.stop(), "", { disabled: true });
-  /** The run; another or none after Stop. */
+  /** The current run; replaced or cleared after Stop. */
   #run: AbortController | undefined;
 
   constructor(
@@ -30,7 +30,7 @@ export class Simulate {
     private readonly target: Target,
   ) {
     this.#body.value = '{"temperature": 21.5}';
-    const form = target.module === undefined ? this.#form() : h("p", {}, "Modules send over MQTT alone: IoT Hub has no HTTPS API for them.");
+    const form = target.module === undefined ? this.#form() : h("p", {}, "Modules can send only over MQTT: IoT Hub has no HTTPS API for them.");
     this.element = panel("Send as the device", form);
     this.element.hidden = true;
     this.toggle = button("Send as the device", () => this.#open(), "", { "aria-expanded": "false" });
@@ -48,7 +48,7 @@ export class Simulate {
       h("div", { class: "row" },
         field("Content type", this.#type, "Empty for none"),
         field("Messages", this.#count),
-        field("Interval", this.#interval, "Seconds from one to the next")),
+        field("Interval", this.#interval, "Seconds between two messages")),
       field("Properties", this.#properties, "One name=value per line"),
       this.#notice.element,
       h("div", { class: "row" }, this.#send, this.#stop, this.#sent),
@@ -65,7 +65,7 @@ export class Simulate {
     }
   }
 
-  /** Ends the run: no message is sent after the one that is under way. */
+  /** Ends the run: no message is sent after the one in progress. */
   stop(): void {
     this.#run?.abort();
   }
@@ -123,7 +123,7 @@ export class Simulate {
   }
 }
 
-/** Waits, or less if the run ends before. */
+/** Waits, but no longer than the run lasts. */
 function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resume) => {
     const end = (): void => {

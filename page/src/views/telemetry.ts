@@ -1,4 +1,4 @@
-/** Messages of a device as they come, and sending some in its name. */
+/** Messages of a device as they arrive, and a form to send messages as the device. */
 
 import type { Context, Target, View } from "../context";
 import { h } from "../dom";

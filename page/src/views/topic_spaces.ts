@@ -21,7 +21,7 @@ export class TopicSpaces implements View {
     this.#management = new Management(context.api);
     const templates: Member = {
       label: "Topic templates",
-      hint: "One per line, at most 10: topic filters, with ${client.authenticationName} and ${client.attributes.KEY} for the client's own",
+      hint: "One per line, at most 10: topic filters; ${client.authenticationName} and ${client.attributes.KEY} stand for values of the client",
       control: h("textarea", { rows: 3, class: "code", spellcheck: "false", required: true, placeholder: "pumps/${client.authenticationName}/#" }),
       wide: true,
       show: (properties) => texts(properties["topicTemplates"]).join("\n"),
@@ -55,7 +55,7 @@ export class TopicSpaces implements View {
       const key = JSON.stringify([spaces, bindings]);
       if (key !== this.#shown) {
         this.#shown = key;
-        const none = empty("No topic spaces", h("p", {}, "Create one: its templates say which topics clients may use."));
+        const none = empty("No topic spaces", h("p", {}, "Create one: its templates determine which topics clients may use."));
         fill(this.#list, ...(spaces.length === 0 ? [none] : spaces.map((space) => this.#space(space, bindings.map(binding)))));
       }
     } catch (error) {

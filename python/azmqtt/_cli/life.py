@@ -1,7 +1,6 @@
-"""What happens in a hub or a namespace that runs in this process, on stderr while it happens.
+"""Prints what happens in a hub or a namespace of this process to stderr, while it happens.
 
-Little of what is not shown is looked at, so that a busy service does not pay for it: messages beyond the budget of
-lines are counted alone.
+Messages beyond the budget of lines are only counted, not read, so that a busy service is not slowed down.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _PERIOD = 1.0
 
 
 class Messages(NamedTuple):
-    """The messages of a service. They have numbers from 1 on, without gaps.
+    """The messages of a service. They are numbered from 1, without gaps.
 
     Attributes:
-        total: Returns how many there were, which is the number of the newest.
-        after: Returns those with a higher ``sequence`` that are kept.
-        line: Shows one: its time, and the line.
+        total: Returns how many messages there have been, which is the number of the newest one.
+        after: Returns the kept messages with a higher ``sequence``.
+        line: Returns the time of a message, and its line.
     """
 
     total: Callable[[], int]
@@ -61,7 +60,7 @@ class Life:
         """Begin with what happens from now on.
 
         Args:
-            messages: Those of a service.
+            messages: The messages of a service.
             events: Its events.
             output: Where lines go.
             style: How they look.
@@ -157,7 +156,7 @@ def of_hub(hub: LocalHub, args: argparse.Namespace) -> Life | None:
 
 
 def of_namespace(namespace: LocalNamespace, args: argparse.Namespace) -> Life | None:
-    """Return the same of a namespace, which records messages."""
+    """Return the same for a namespace, which must record messages."""
     return _of(published_on(namespace), namespace._core, args)  # noqa: SLF001 - the package's own
 
 

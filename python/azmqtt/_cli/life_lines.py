@@ -1,4 +1,4 @@
-"""What happens in a hub or a namespace, each in one line for people. All that comes from a device is shown escaped."""
+"""What happens in a hub or a namespace, one line for each event. Everything from a device or client is escaped."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def message_line(message: TelemetryMessage, style: Style) -> str:
 
 
 def publish_line(message: NamespaceMessage, style: Style) -> str:
-    """Show a message on a namespace: its topic, its QoS, its size, its user properties, how it begins."""
+    """Show a message on a namespace: its topic, QoS, size, user properties, and the start of its payload."""
     retained = ", retained" if message.retain else ""
     content = _content(message.payload, message.user_properties, style)
     text = f"message on {printable(message.topic, style.excerpt)}, QoS {message.qos}{retained}, {content}"
@@ -196,7 +196,7 @@ def _fault(event: Mapping[str, Any], style: Style) -> str:
 
 
 def _anything(kind: str, event: Mapping[str, Any], style: Style) -> str:
-    """Show an event that has no words of its own: its type with dots as spaces, and its members."""
+    """Show an event without a description of its own: its type with dots as spaces, and its members."""
     known = ("id", "time", "type", "kind", "device_id", "module_id", "client")
     rest = {name: value for name, value in event.items() if name not in known}
     what = printable(kind.replace(".", " "))

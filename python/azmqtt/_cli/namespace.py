@@ -17,7 +17,7 @@ from azmqtt._namespace import LocalNamespace
 #: The ports of ``--dev``, at its first start: beside those of a hub.
 _DEV_PORTS = {"port": 8885, "https_port": 8444}
 
-#: Messages that are kept to be shown, if nobody asks for more: the lines on stderr need this many at most.
+#: Messages to keep unless the options ask for more: the lines on stderr need at most this many.
 _RECENT = 1000
 
 
@@ -152,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
             state=args.state,
             hostname=args.hostname,
             record=True if args.open else _RECENT,
-            # For the page's timeline.
+            # The page's timeline needs them.
             record_packets=args.packets or args.open,
             units=args.units,
             limits="service" if args.throttling else "sizes",
@@ -214,18 +214,18 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
     for name, (certificate, private_key) in certificates.items():
         say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
     for name, files in list(certificates.items())[:1]:
-        say_text(f"In another shell, as client {name} with mosquitto's client:\n  {_publish(namespace, name, files)}")
+        say_text(f"To publish as client {name} from another shell:\n  {_publish(namespace, name, files)}")
     if args.dev:
         say_text("Commands find it with --dev, such as 'azmqtt namespace client list --dev'.")
     else:
-        say_text("Commands such as 'azmqtt namespace client list' find it in another shell by this test token:")
+        say_text("To use commands such as 'azmqtt namespace client list' in another shell, set its test token:")
         for name, value in environment(ready).items():
             say_text(f"  export {name}={shlex.quote(value)}")
     page.show(namespace.page_url(), open_it=args.open)
 
 
 def _publish(namespace: LocalNamespace, name: str, files: tuple[str, str]) -> str:
-    """Return a command that publishes as a client; the topic is its own to choose."""
+    """Return a command that publishes as a client, to an example topic."""
     certificate, private_key = files
     options = {
         "-V": "mqttv5",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
 
-#: Where further links are made.
+#: The path of the request for another link.
 _LINKS = "/azmqtt/page/links"
 
 #: How each program comes to trust a certificate authority: on Windows and macOS, for the current user alone.
@@ -62,7 +62,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def add_namespace_commands(commands: Commands) -> None:
-    """Add what goes below ``namespace``."""
+    """Add the commands below ``namespace``."""
     from azmqtt._cli.namespace_find import add_connection
 
     add_connection(_add_page(commands, "namespace", _page_of_namespace))
@@ -71,9 +71,9 @@ def add_namespace_commands(commands: Commands) -> None:
 def _add_page(commands: Commands, service: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     page = commands.add_parser(
         "page",
-        help=f"print a link to the page of a {service} that runs",
-        description=f"Print a link that opens the page of a running {service} in a browser of this machine, once and "
-        "within a minute. To have the link is to be allowed everything.",
+        help=f"print a link to the page of a running {service}",
+        description=f"Print a link that opens the page of a running {service} in a browser on this machine. The link "
+        "works once, within a minute. Keep it secret: it gives full access.",
     )
     page.add_argument("--open", action="store_true", help="open it in the browser, too")
     page.set_defaults(run=run)

@@ -212,10 +212,10 @@ class LocalHub(
         return self._core.policy_connection_string(name)
 
     def page_url(self) -> str:
-        """Return a link that opens the hub's page in a browser of this machine, a secret.
+        """Return a secret link that opens the hub's page in a browser on this machine.
 
-        It is good once, and for a minute: ``webbrowser.open(hub.page_url())``. The tab that it opens may do everything
-        with the hub, by a token that the tab keeps and that ends with the hub.
+        The link works once, within a minute: ``webbrowser.open(hub.page_url())``. The tab has full access to the hub:
+        it keeps a token that is valid until the hub stops.
 
         Raises:
             RuntimeError: The hub is stopped.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HOUR = 3600
 _DAY = 86_400
 
-#: Recorded messages, by default.
+#: How many messages are recorded by default.
 _MOST_MESSAGES = 100_000
 
 
@@ -67,7 +67,7 @@ class LocalNamespace(
             Sessions, messages and role assignments are lost when the namespace stops.
         hostname: The name in the certificate, with which clients connect.
         record: Whether the namespace keeps published messages (the newest 100,000 or 64 MiB) for :meth:`messages`. A
-            number keeps at most that many.
+            number is the maximum number of messages to keep.
         record_packets: Whether it keeps every MQTT packet (the newest 100,000 or 64 MiB) for :meth:`packets`.
         units: The number of throughput units, 1 to 40. They determine the limits of clients, sessions and retained
             messages.

@@ -42,10 +42,10 @@ class ManagementMixin:
         return self._core.token
 
     def page_url(self) -> str:
-        """Return a link that opens the namespace's page in a browser of this machine, a secret.
+        """Return a secret link that opens the namespace's page in a browser on this machine.
 
-        It is good once, and for a minute: ``webbrowser.open(namespace.page_url())``. The tab that it opens may do
-        everything with the namespace, by a token that the tab keeps and that ends with the namespace.
+        The link works once, within a minute: ``webbrowser.open(namespace.page_url())``. The tab has full access to the
+        namespace: it keeps a token that is valid until the namespace stops.
 
         Raises:
             RuntimeError: The namespace is stopped.

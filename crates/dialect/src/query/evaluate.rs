@@ -41,8 +41,8 @@ impl Query {
         is_met(self.condition.as_ref(), record)
     }
 
-    /// The row of a record as JSON, when there is one for each. A column without a name is called as the last name of its path;
-    /// undefined values are left away.
+    /// The row of a record as JSON, when there is one for each. A column without a name gets the last name of its path;
+    /// undefined values are left out.
     pub fn row(&self, record: &impl Record) -> String {
         if self.projections.is_empty() {
             return record.text();

@@ -55,7 +55,7 @@ impl Metadata {
         }
     }
 
-    /// To be written beside these values.
+    /// A view of the metadata of these values, for serialization.
     pub(super) fn of_values<'a>(&'a self, values: &'a Map<String, Value>) -> MetadataView<'a> {
         MetadataView { metadata: self, values: Some(values) }
     }
@@ -80,7 +80,7 @@ impl Metadata {
 /// Metadata in the service's spelling, in the order of the values.
 pub(super) struct MetadataView<'a> {
     metadata: &'a Metadata,
-    /// `None` for what is no object.
+    /// `None` if the value is not an object.
     values: Option<&'a Map<String, Value>>,
 }
 

@@ -75,13 +75,13 @@ impl Twin {
         to_value(ServiceView { twin: self, facts })
     }
 
-    /// The [service's view](Self::service_view) as text, made without a value of it.
+    /// The [service's view](Self::service_view) as text, made without an intermediate [`Value`].
     pub fn service_text(&self, facts: &DeviceFacts) -> String {
         // Its keys are texts, and nothing else can fail.
         serde_json::to_string(&ServiceView { twin: self, facts }).unwrap_or_default()
     }
 
-    /// One member of the [service's view](Self::service_view), if it is there.
+    /// One member of the [service's view](Self::service_view), if the view has it.
     pub fn service_member(&self, name: &str, facts: &DeviceFacts) -> Option<Value> {
         let optional = |text: &Option<String>| text.as_deref().map(Value::from);
         Some(match name {
@@ -132,7 +132,7 @@ impl Serialize for ServiceView<'_> {
         let mut view = serializer.serialize_map(None)?;
         for name in MEMBERS {
             match name {
-                // What may be large is not copied.
+                // Members that may be large are not copied.
                 "tags" if !twin.tags().is_empty() => view.serialize_entry(name, twin.tags())?,
                 "properties" => view.serialize_entry(name, &Sections(twin))?,
                 _ => {

@@ -152,8 +152,8 @@ impl Hub {
         Ok(format!("HostName={}{port};SharedAccessKeyName={name};SharedAccessKey={key}", self.hostname()))
     }
 
-    /// A link that opens the hub's page in a browser of this machine, `https://localhost:{service port}/#open=…`, a secret:
-    /// it is good once, and for a minute.
+    /// A secret link that opens the hub's page in a browser on this machine, `https://localhost:{service port}/#open=…`. It
+    /// works once, within a minute.
     ///
     /// # Errors
     /// The hub is stopped, or the system provides no random numbers.

@@ -44,7 +44,7 @@ pub struct CloudMessage {
     pub deliveries: u32,
     /// The module's input; `None` for cloud-to-device messages.
     pub input: Option<String>,
-    /// Its number in its queue, which counts the messages of a run from 1; 0 before it is in one.
+    /// Its number in its queue, which counts from 1 at each start of the hub; 0 before it is in a queue.
     pub sequence: u64,
 }
 

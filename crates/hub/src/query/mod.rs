@@ -3,7 +3,7 @@
 //! Rows come in the order of their ids, and a page begins behind the last row of the one before: devices that come and go
 //! meanwhile neither repeat nor hide others. Rows of aggregates are made anew for each page.
 //!
-//! Twins are read from the registry some at a time, and no more of them than the page needs.
+//! Twins are read from the registry in batches, and only as many as the page needs.
 
 pub mod count;
 mod token;
@@ -100,7 +100,7 @@ fn begin(continuation: Option<&str>, of: &str) -> Result<Position, HubError> {
 }
 
 fn twins(registry: &Registry, query: &Query, page: &mut PageWriter) {
-    // Without a condition each twin is a row, and one more says that there is another page.
+    // Without a condition, each twin is a row; one more shows whether there is another page.
     let most = if query.condition.is_none() { page.most + 1 } else { MAX_PAGE };
     let mut last = page.last.key.clone();
     loop {
@@ -123,7 +123,7 @@ fn twins(registry: &Registry, query: &Query, page: &mut PageWriter) {
     }
 }
 
-/// By which a device or module has its place among the rows.
+/// The key by which devices and modules are ordered among the rows.
 fn key(device: &Device) -> [&str; 2] {
     [&device.id, device.module_id.as_deref().unwrap_or_default()]
 }

@@ -41,7 +41,7 @@ use azmqtt_net::sync::Mutex;
 /// Devices by id, which is case-sensitive. A device owns its modules: they come after it and go with it.
 #[derive(Default)]
 pub struct Registry {
-    /// In the order of their ids: a page of a list begins behind the last id of the one before.
+    /// In the order of their ids: a page of a list starts after the last id of the previous page.
     devices: Mutex<BTreeMap<String, Owner>>,
     /// When queues are to be looked at.
     pub clock: CloudClock,
@@ -151,14 +151,14 @@ impl Registry {
         all.cloned().collect()
     }
 
-    /// The first devices whose ids come after `last`, in the order of their ids: at most `most`.
+    /// At most `most` devices, the first whose ids come after `last`, in the order of their ids.
     pub fn devices_after(&self, last: Option<&str>, most: usize) -> Vec<Arc<Device>> {
         let devices = self.devices();
         let after = devices.range::<str, _>((last.map_or(Unbounded, Excluded), Unbounded));
         after.take(most).map(|(_, owner)| owner.device.clone()).collect()
     }
 
-    /// The first modules that come after `last`, a device and a module of it, in the order of their ids: at most `most`.
+    /// At most `most` modules, the first that come after `last` (a device id and a module id), in the order of their ids.
     pub fn modules_after(&self, last: Option<[&str; 2]>, most: usize) -> Vec<Arc<Device>> {
         let devices = self.devices();
         let begin = last.map_or(Unbounded, |[device, _]| Included(device));

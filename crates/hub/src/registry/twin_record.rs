@@ -1,4 +1,4 @@
-//! A twin as queries see it: it answers for each property by itself; its document is written only where it is needed.
+//! A twin as queries see it: each property is read by itself; the whole document is written only if it is needed.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -26,7 +26,7 @@ impl<'a> TwinRecord<'a> {
         self.facts.get_or_init(|| self.state.facts(self.device.key()))
     }
 
-    /// What is in a member of the document, which is made alone.
+    /// The value at a path in one member of the document; no other member is built.
     fn in_member(&self, names: &[String]) -> Option<Cow<'_, Value>> {
         let (first, rest) = names.split_first()?;
         let member = self.state.twin().service_member(first, self.facts())?;

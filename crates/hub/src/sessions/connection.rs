@@ -295,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let label = reason.name();
         let closed = Members::default().with("connection", end.number).with("reason", reason.to_string());
         let closed = closed.with("cause", label);
-        // Before the device is free: what is done to it then is told after this.
+        // Before the device is released, so that later events of the device follow this one.
         shared.events().tell_labelled(events::CONNECTION_CLOSED, label, device.key(), closed);
         let exceeded = device.detach(end, reason, stored, max_deliveries);
         shared.feedback.report(&device.source, &exceeded, FeedbackStatus::DeliveryCountExceeded);

@@ -10,7 +10,7 @@
 //! | `files` | the page's files, in the program, and the headers they are sent with |
 //! | `place` | which requests come from the page itself |
 //! | `secret` | codes and tokens |
-//! | `session` | what the page is told when it shows a link's code |
+//! | `session` | the answer to a page that sends a link's code |
 
 mod files;
 mod place;
@@ -61,7 +61,7 @@ struct Open {
 }
 
 impl Page {
-    /// The page of a service with that name, `hub` or `namespace`. It answers nobody before [`Self::listens_on`].
+    /// The page of a service with that name, `hub` or `namespace`. It answers no requests before [`Self::listens_on`].
     pub fn new(hostname: &str, kind: &str) -> Self {
         let about = About::new(hostname, kind);
         Self { hostname: hostname.to_owned(), about, place: OnceLock::new(), open: Mutex::default() }

@@ -1,4 +1,4 @@
-//! The page's session: what a link's code is exchanged for, once.
+//! The page's session: a link's code is exchanged for it, once.
 
 use std::io;
 use std::time::Instant;
@@ -7,13 +7,14 @@ use serde_json::{Map, Value};
 
 use super::Page;
 
-/// Of a request for a session, in bytes.
+/// The largest body of a request for a session, in bytes.
 pub const MAX_SESSION_REQUEST: usize = 1024;
 
-/// Why there is no session, for people.
-pub const LINK_IS_OVER: &str = "the link to the page was used, or is older than a minute";
+/// Why there is no session, for logs and errors.
+pub const LINK_IS_OVER: &str =
+    "the link to the page was used before, or is older than a minute; make a new one";
 
-/// What the page is told of its service, beside the token: `{"kind", "hostname", …}`.
+/// What the page learns about its service, besides the token: `{"kind", "hostname", …}`.
 pub(super) struct About(Map<String, Value>);
 
 impl About {
@@ -28,16 +29,16 @@ impl About {
 }
 
 impl Page {
-    /// Adds a member to what a session's answer says of the service.
+    /// Adds a member about the service to the answer to a request for a session.
     #[must_use]
     pub fn telling(self, name: &str, value: &str) -> Self {
         Self { about: self.about.with(name, value), ..self }
     }
 
-    /// The answer to a request for a session, `{"code"}`: `{"token", "kind", "hostname", …}`. `None` if the code is not good.
+    /// The answer to a request for a session, `{"code"}`: `{"token", "kind", "hostname", …}`. `None` if the code is not valid.
     ///
     /// # Errors
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     pub fn begin_session(&self, request: &[u8], now: Instant) -> io::Result<Option<Value>> {
         let request: Value = serde_json::from_slice(request).unwrap_or_default();
         let code = request.get("code").and_then(Value::as_str).unwrap_or_default();

@@ -1,26 +1,26 @@
-//! How many entries an answer with a rate may have: so many a second, and those of one second at once.
+//! How many entries an answer with a rate may have: a number per second, with a burst of one second's entries.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a reader with a rate may still have.
+/// What a reader with a rate may still get.
 #[derive(Debug)]
 pub(super) struct Allowance {
     per_second: u64,
-    /// Entries; what a page had beyond the allowance is owed.
+    /// Entries; negative after a page that exceeded the allowance.
     left: i128,
-    /// Up to when it has grown.
+    /// When it last grew.
     at: Instant,
 }
 
 impl Allowance {
-    /// One second's entries, at once.
+    /// Starts with one second's entries.
     pub(super) fn new(per_second: u64, now: Instant) -> Self {
         Self { per_second, left: per_second.into(), at: now }
     }
 
-    /// How many entries there may be now.
+    /// How many entries the reader may get now.
     pub(super) fn at(&mut self, now: Instant) -> u64 {
         let passed = now.saturating_duration_since(self.at).min(Duration::from_secs(1));
         let grown = u128::from(self.per_second) * passed.as_millis() / 1000;
@@ -32,7 +32,7 @@ impl Allowance {
         u64::try_from(self.left).unwrap_or_default()
     }
 
-    /// There were so many.
+    /// Notes that the reader got this many.
     pub(super) fn spend(&mut self, entries: u64) {
         self.left -= i128::from(entries);
     }
@@ -51,11 +51,11 @@ mod tests {
         allowance.spend(130);
         assert_eq!(allowance.at(after(100)), 0, "20 are owed");
         assert_eq!(allowance.at(after(500)), 20);
-        // Time that is not yet worth an entry is not lost.
+        // Time too short for a whole entry is not lost.
         assert_eq!(allowance.at(after(505)), 20);
         assert_eq!(allowance.at(after(510)), 21);
         assert_eq!(allowance.at(after(60_000)), 100);
-        // Rates beyond all bounds are possible.
+        // The largest rate does not overflow.
         let mut endless = Allowance::new(u64::MAX, start);
         endless.spend(u64::MAX);
         assert_eq!(endless.at(after(1000)), u64::MAX);

@@ -37,7 +37,7 @@ impl Form {
         format!("{{{}}}", members.as_str())
     }
 
-    /// Writes an object. `position` is what the reader shows to go on from here; lines have none.
+    /// Writes an object. `position` is what the reader sends to resume here; JSON lines have none.
     pub fn write(self, out: &mut String, object: &str, position: &str) {
         // Writing to a String cannot fail.
         let _ = match self {

@@ -56,7 +56,7 @@ pub struct Asked {
     pub wait: Option<Duration>,
     /// After so many entries it ends.
     pub limit: Option<u64>,
-    /// It has so many entries of each kind a second, the newest ones.
+    /// At most this many entries of each kind per second, the newest ones.
     pub rate: Option<u64>,
     /// Its form.
     pub form: Form,

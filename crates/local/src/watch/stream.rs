@@ -31,7 +31,7 @@ pub(super) struct Stream {
     left: u64,
     /// When the last chunk was written.
     written: Instant,
-    /// Something was left out in the last round, because the answer has a rate.
+    /// Entries were left out in the last round because the answer has a rate.
     skipped: bool,
     over: bool,
     place: Place,
@@ -44,7 +44,7 @@ struct Reading {
     position: u64,
     /// The newest entry when the answer began, which is written however little time there is.
     newest: u64,
-    /// If the answer has a rate.
+    /// `Some` if the answer has a rate.
     allowance: Option<Allowance>,
 }
 
@@ -83,7 +83,7 @@ impl Stream {
         let (feeds, streams) = (self.feeds(), self.place.streams());
         while !self.over {
             if self.skipped {
-                // An answer with a rate has its entries in chunks, not one by one.
+                // An answer with a rate sends its entries in chunks, not one by one.
                 sleep_until((self.written + PACE).min(self.until)).await;
             }
             // Whatever comes from here on wakes the reader.
@@ -161,7 +161,7 @@ impl Stream {
         reading.position = page.reached;
     }
 
-    /// What stands around the position in one feed in what the reader shows to go on: `telemetry:3,events:` and `,packets:7`.
+    /// The text before and after one feed's position in the id that a reader resumes with: `telemetry:3,events:` and `,packets:7`.
     fn other_positions(&self, index: usize) -> (String, String) {
         if !self.asked.several {
             return Default::default();
@@ -177,7 +177,7 @@ impl Stream {
 }
 
 impl Reading {
-    /// How many of the entries that come next a reader with a rate does not get: it is given the newest.
+    /// How many of the next entries a reader with a rate does not get: it gets the newest ones.
     fn skip(&mut self, now: Instant) -> u64 {
         let Some(allowance) = &mut self.allowance else { return 0 };
         let behind = self.feed.newest().saturating_sub(self.position);

@@ -22,14 +22,14 @@ pub use verdict::{Denial, Grounds, Source, Verdict};
 /// What a client wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'a> {
-    /// To publish on this topic.
+    /// To publish to this topic.
     Publish(&'a str),
     /// To subscribe to this topic filter, as a SUBSCRIBE has it.
     Subscribe(&'a str),
 }
 
 impl<'a> Action<'a> {
-    /// What allows it.
+    /// The permission that allows it.
     pub fn permission(self) -> Permission {
         match self {
             Self::Publish(_) => Permission::Publisher,
@@ -40,7 +40,7 @@ impl<'a> Action<'a> {
     /// The topic, or the filter that topics are compared with.
     ///
     /// # Errors
-    /// The namespace takes no such topic or filter.
+    /// The namespace does not accept the topic or filter.
     pub fn topic(self) -> Result<&'a str, Denial> {
         match self {
             Self::Publish(topic) if topic.contains(['+', '#']) => Err(Denial::Wildcard),
@@ -166,7 +166,7 @@ impl Access {
         })
     }
 
-    /// The client groups to which a client belongs; roles know none.
+    /// The client groups to which a client belongs; empty for an identity with roles.
     pub fn groups_of(&self, principal: &Principal, standing: Standing) -> Vec<GroupRef> {
         if standing == Standing::Roles {
             return Vec::new();
@@ -176,12 +176,12 @@ impl Access {
         std::iter::once(GroupRef::All).chain(named).collect()
     }
 
-    /// Whether an identity of Entra ID of this name has roles.
+    /// Whether the Entra ID identity of this name has roles.
     pub fn has_roles(&self, name: &AuthenticationName) -> bool {
         self.roles.contains_key(name)
     }
 
-    /// What roles grant to this identity of Entra ID.
+    /// What roles grant to this Entra ID identity.
     fn grants_of_roles(&self, principal: &Principal) -> Vec<Grant> {
         let roles = self.roles.get(&principal.name).into_iter().flatten();
         let grants = roles.flat_map(|(role, scope)| {

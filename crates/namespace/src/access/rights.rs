@@ -49,7 +49,7 @@ impl Rights {
     }
 }
 
-/// The first template of a topic space that is for this topic, or covers this filter.
+/// The first template of a topic space that matches this topic, or covers this filter.
 pub(super) fn template_for<'a>(
     space: &'a TopicSpace,
     principal: &Principal,

@@ -1,5 +1,5 @@
-//! Whether a client may do something, and why: for those who watch the namespace. A client is never told more than that it
-//! may not.
+//! Whether a client may do something, and why: for programs that watch the namespace. A client learns only that an action
+//! is denied.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use crate::names::{GroupRef, ResourceName};
 use crate::resources::Permission;
 use crate::topic::InvalidTopic;
 
-/// Whether it may, and why.
+/// Whether a client may do something, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// All that allows it.
+    /// Allowed, by each of these.
     Allowed(Vec<Grounds>),
-    /// No.
+    /// Denied, for this reason.
     Denied(Denial),
 }
 
@@ -23,14 +23,14 @@ pub struct Grounds {
     pub source: Source,
     /// The topic space.
     pub topic_space: ResourceName,
-    /// The first of its templates that fits, as it was written.
+    /// The first of its templates that matches, as it was written.
     pub template: String,
 }
 
 /// What grants a topic space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A permission binding, and the client group that it names.
+    /// A permission binding and its client group.
     Binding {
         /// The binding.
         name: ResourceName,
@@ -41,45 +41,48 @@ pub enum Source {
     Role(Permission),
 }
 
-/// Why not.
+/// Why an action is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
-    /// The topic or filter is none that the namespace takes.
+    /// The namespace does not accept the topic or filter.
     Invalid(InvalidTopic),
-    /// A topic to publish on has a wildcard.
+    /// A topic to publish to has a wildcard.
     Wildcard,
     /// The topic begins with `$`, which a behaviour refuses.
     Dollar,
     /// The client is disabled.
     Disabled,
-    /// No permission binding gives a group of the client any such permission.
+    /// No permission binding gives this permission to a group of the client.
     NoBinding(Permission),
-    /// The identity of Entra ID has no such role.
+    /// The Entra ID identity does not have the role.
     NoRole(Permission),
-    /// None of the templates of these topic spaces is for it.
+    /// No template of these topic spaces matches the topic or covers the filter.
     NoTemplate(Permission, Vec<ResourceName>),
 }
 
 impl Denial {
-    /// What to do, for people.
+    /// What the user can do.
     pub fn advice(&self) -> String {
         match self {
             Self::Invalid(InvalidTopic::TooLong | InvalidTopic::TooDeep) => "Use a shorter topic.".to_owned(),
             Self::Invalid(InvalidTopic::Malformed) => "Correct the topic filter.".to_owned(),
-            Self::Wildcard => "Name one topic, without + and #.".to_owned(),
+            Self::Wildcard => "Use a topic without + and #.".to_owned(),
             Self::Dollar => {
-                "Use another topic, or start the namespace with another choice of the behaviour dollar_topics."
+                "Use another topic, or start the namespace with another value of the behaviour dollar_topics."
                     .to_owned()
             }
             Self::Disabled => "Enable the client.".to_owned(),
             Self::NoBinding(permission) => format!(
-                "Create a permission binding with the permission {} that leads from a group of the client to a topic space \
-                 with a template for this topic.",
+                "Create a permission binding with the permission {} for a group of the client and a topic space with a \
+                 template for this topic.",
                 permission.name()
             ),
-            Self::NoRole(permission) => format!("Assign the role {} to the identity.", permission.role_name()),
+            Self::NoRole(permission) => {
+                format!("Assign the role {} to the identity.", permission.role_name())
+            }
             Self::NoTemplate(Permission::Publisher, _) => {
-                "Correct the topic, or add a template that matches it to one of these topic spaces.".to_owned()
+                "Correct the topic, or add a template that matches it to one of these topic spaces."
+                    .to_owned()
             }
             Self::NoTemplate(Permission::Subscriber, _) => {
                 "Narrow the filter, or add a template that covers all of it to one of these topic spaces."
@@ -101,15 +104,17 @@ impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(error) => error.fmt(f),
-            Self::Wildcard => f.write_str("a topic to publish on has no wildcards"),
+            Self::Wildcard => f.write_str("a topic to publish to must not contain wildcards"),
             Self::Dollar => f.write_str("the namespace refuses topics that begin with $"),
             Self::Disabled => f.write_str("the client is disabled"),
             Self::NoBinding(permission) => write!(
                 f,
-                "no permission binding with the permission {} is for a client group of this client",
+                "no permission binding with the permission {} applies to a client group of this client",
                 permission.name()
             ),
-            Self::NoRole(permission) => write!(f, "the identity has no role {}", permission.role_name()),
+            Self::NoRole(permission) => {
+                write!(f, "the identity does not have the role {}", permission.role_name())
+            }
             Self::NoTemplate(permission, spaces) => {
                 let verb = match permission {
                     Permission::Publisher => "matches",

@@ -78,9 +78,10 @@ const NO_CLIENT: &str = "Create a client with this authentication name, or corre
 const NO_CERTIFICATE: &str = "Connect with a certificate that fits the client's validation scheme: one that a CA certificate \
     of the namespace has signed, or one of the client's thumbprints.";
 
-const NO_ROLE: &str = "Assign the identity a role.";
+const NO_ROLE: &str = "Assign a role to the identity.";
 
-const NO_METHOD: &str = "Connect with a certificate, or configure custom JWT or a webhook for the namespace.";
+const NO_METHOD: &str =
+    "Connect with a certificate, or configure custom JWT or webhook authentication for the namespace.";
 
 impl Judge<'_> {
     /// Judges what a client shows.

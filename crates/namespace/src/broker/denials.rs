@@ -1,5 +1,5 @@
-//! What clients may not do, as those see it who watch the namespace. Looking for the reason takes a while, so that a client that
-//! tries the same over and over has it looked for a few times a second.
+//! Events about denied publishes and subscriptions, for programs that watch the namespace. Finding the reason takes time, so
+//! the number of events per second is limited: a client may retry the same action over and over.
 
 use std::time::{Duration, Instant};
 
@@ -10,21 +10,21 @@ use crate::life_cycle::{PUBLISH_REFUSED, SUBSCRIBE_REFUSED};
 use crate::limits::MAX_TOPIC_BYTES;
 use azmqtt_local::watch::{Event, Members};
 
-/// Events within [`PERIOD`].
+/// The most events in a [`PERIOD`].
 const MOST: u32 = 50;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many of them were noted of late.
+/// Counts the recent events.
 #[derive(Debug, Default)]
 pub struct Denials {
     ends: Option<Instant>,
     noted: u32,
-    /// Those that were not, since the last one that was.
+    /// Denials without an event since the last event.
     left_out: u64,
 }
 
 impl Denials {
-    /// Whether another one may be noted, and how many were left out before it.
+    /// `Some` if another event is allowed, with the number of denials left out before it.
     fn take(&mut self, now: Instant) -> Option<u64> {
         if self.ends.is_none_or(|ends| now >= ends) {
             (self.ends, self.noted) = (Some(now + PERIOD), 0);
@@ -39,7 +39,7 @@ impl Denials {
 }
 
 impl Broker {
-    /// Notes what a client may not do, and why.
+    /// Records that a client was denied an action, and why.
     pub(super) fn note_denied(&mut self, connection: Connection, action: Action<'_>, now: Instant) {
         let Some(left_out) = self.denials.take(now) else { return };
         let Some(session) = self.sessions.get(connection.session) else { return };
@@ -47,10 +47,12 @@ impl Broker {
             Action::Publish(topic) => (PUBLISH_REFUSED, "topic", topic),
             Action::Subscribe(filter) => (SUBSCRIBE_REFUSED, "filter", filter),
         };
-        // Until a change of the resources has its effect, the session may have had other rights than these.
+        // The session may still have had its previous rights: a change of the resources takes effect later.
         let (reason, advice) = match self.judge(&session.identity, action) {
             Verdict::Denied(denial) => (denial.to_string(), denial.advice()),
-            Verdict::Allowed(_) => ("the client had no right to it".to_owned(), "Try again.".to_owned()),
+            Verdict::Allowed(_) => {
+                ("the client did not have this permission yet".to_owned(), "Try again.".to_owned())
+            }
         };
         let topic: String = topic.chars().take(MAX_TOPIC_BYTES).collect();
         let members = Members::default()

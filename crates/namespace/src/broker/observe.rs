@@ -1,4 +1,4 @@
-//! What those see of clients who watch the namespace: their groups and sessions, and what they may do.
+//! What programs that watch the namespace see of clients: their groups and sessions, and what they may do.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::topic::is_hidden;
 /// Subscriptions after which a list of clients ends.
 const MAX_FILTERS: usize = 50_000;
 
-/// A client that is a resource, or has a session.
+/// A client that has a resource or a session.
 #[derive(Debug)]
 pub struct ClientView {
     /// The name that it shows.
     pub name: AuthenticationName,
-    /// The resource.
+    /// Its resource, if it has one.
     pub resource: Option<Arc<Client>>,
     /// The groups to which it belongs; roles know none.
     pub groups: Vec<GroupRef>,
@@ -35,13 +35,13 @@ pub struct ClientView {
 pub struct SessionView {
     /// The client identifier.
     pub client_id: Arc<str>,
-    /// The number of its connection, and the protocol on it.
+    /// The number and protocol version of its connection, if it is connected.
     pub online: Option<(u64, Version)>,
     /// What it has subscribed to.
     pub filters: Vec<Box<str>>,
     /// How many messages wait for it.
     pub queued: usize,
-    /// How many of them are sent and not acknowledged, in bytes.
+    /// The size of the messages that are sent and not acknowledged, in bytes.
     pub in_flight: usize,
 }
 
@@ -52,13 +52,13 @@ pub struct Judgement {
     pub name: AuthenticationName,
     /// The groups to which it belongs; roles know none.
     pub groups: Vec<GroupRef>,
-    /// Whether it may.
+    /// Whether it may do it.
     pub verdict: Verdict,
 }
 
 impl Broker {
-    /// The clients with the next names behind `after`, as they are compared: at most so many, and fewer if
-    /// they have many subscriptions.
+    /// The clients whose folded names come after `after`, in order: at most `most`, and fewer if they have many
+    /// subscriptions.
     pub fn clients(&self, after: &str, most: usize) -> Vec<ClientView> {
         let resources = self.directory.clients().map(|client| &client.principal.name);
         let mut names: Vec<_> = resources.chain(self.sessions.names()).collect();
@@ -111,8 +111,8 @@ impl Broker {
         }
     }
 
-    /// Who shows this name: who is connected, before who may connect as a resource or has connected otherwise, before an
-    /// identity with roles.
+    /// The identity with this name: of a connected client first, then of a client resource, of a disconnected session, or of
+    /// an identity with roles.
     fn identity_of(&self, name: &AuthenticationName) -> Option<Identity> {
         let sessions = || self.sessions.of_name(name).iter().filter_map(|key| self.sessions.get(*key));
         let known = |session: &Session| session.identity.clone();

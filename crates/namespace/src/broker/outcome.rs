@@ -12,7 +12,7 @@ pub struct Refusal {
     pub code: ReasonCode,
     /// For people; the client is not told.
     pub reason: String,
-    /// What to do, if it is known.
+    /// What the user can do, if known.
     pub advice: Option<&'static str>,
 }
 
@@ -22,7 +22,7 @@ impl Refusal {
         Self { code, reason: reason.into(), advice: None }
     }
 
-    /// The same with advice for people.
+    /// The same, with advice for the user.
     #[must_use]
     pub fn advising(self, advice: &'static str) -> Self {
         Self { advice: Some(advice), ..self }

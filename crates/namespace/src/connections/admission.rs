@@ -111,7 +111,7 @@ fn accept(
     })
 }
 
-/// Tells a client that it is not let in, who calls itself `name`.
+/// Tells the client that calls itself `name` that its connection is refused.
 async fn refuse<S>(
     mut transport: Transport<S>,
     mut server: Server<Token>,

@@ -58,7 +58,7 @@ async fn list<R: Resource>(
 ) -> Result<JsonBody, Refusal> {
     check_parent(&shared, &target.id)?;
     let page = Page::of(&query)?;
-    // Of all names those of the page alone are copied: meanwhile the broker waits.
+    // The broker waits meanwhile, so only the names of the page are copied.
     let (names, next) = R::look_at_names(&shared, |names| {
         let built_in = R::BUILT_IN.iter().map(|(name, _)| *name);
         page.cut(built_in.chain(names), &query)

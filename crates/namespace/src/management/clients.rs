@@ -1,9 +1,9 @@
-//! Clients with their sessions, and what they may do, which the service does not tell.
+//! Clients with their sessions, and what they may do. The service has no such API.
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /azmqtt/clients?after=NAME` | 200, the clients that are resources or have sessions, by their names; at most 10,000 |
-//! | `GET /azmqtt/access?client=NAME&publish=TOPIC` or `&subscribe=FILTER` | 200, whether it may, and by which permission bindings or why not; 404 for a client that nobody knows |
+//! | `GET /azmqtt/clients?after=NAME` | 200, the clients that have resources or sessions, sorted by name; at most 10,000 |
+//! | `GET /azmqtt/access?client=NAME&publish=TOPIC` or `&subscribe=FILTER` | 200, whether it may, and which permission bindings allow it or why it is denied; 404 for an unknown client |
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::broker::{ClientView, Judgement, SessionView};
 use crate::names::{AuthenticationName, ClientName, GroupRef, ResourceName};
 use crate::shared::Shared;
 
-/// Clients of one answer.
+/// The most clients in one answer.
 const MAX_CLIENTS: usize = 10_000;
 
 /// The routes, below [`super::OWN_ROOT`].
@@ -48,7 +48,7 @@ async fn access(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonB
     let action = match (given("publish"), given("subscribe")) {
         (Some(topic), None) => Action::Publish(topic),
         (None, Some(filter)) => Action::Subscribe(filter),
-        _ => return Err(invalid("Exactly one of the parameters publish and subscribe is needed.")),
+        _ => return Err(invalid("Pass exactly one of the parameters publish and subscribe.")),
     };
     let name = AuthenticationName::parse(client).map_err(|error| invalid(&format!("client: {error}")))?;
     let broker = shared.broker.lock();
@@ -58,7 +58,7 @@ async fn access(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonB
     });
     drop(broker);
     let judgement = judgement.ok_or_else(|| {
-        let message = format!("The client '{}' is neither a resource nor connected.", cut(client));
+        let message = format!("The client '{}' has no resource, session or role.", cut(client));
         Refusal::not_found("ResourceNotFound", message)
     })?;
     Ok(JsonBody(StatusCode::OK, show_judgement(&judgement)))

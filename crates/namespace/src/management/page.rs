@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /`, `GET /assets/{name}` | a file of the page, for anybody |
-//! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "namespace", "hostname", "resource_id"}`, for anybody; 401 if it is not good |
+//! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "namespace", "hostname", "resource_id"}`, for anybody; 401 if the code is not valid |
 //! | `POST /azmqtt/page/links` | 201, `{"url"}`: another link |
 
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use crate::shared::Shared;
 use crate::store::ChangeError;
 use azmqtt_local::page::{LINK_IS_OVER, MAX_SESSION_REQUEST};
 
-/// What is for the owner, below [`super::OWN_ROOT`].
+/// The routes for the owner, below [`super::OWN_ROOT`].
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/page/links", post(link))
 }
 
-/// What is for anybody, below [`super::OWN_ROOT`].
+/// The routes for anybody, below [`super::OWN_ROOT`].
 pub fn open_routes() -> Router<Arc<Shared>> {
     Router::new().route("/page/session", post(begin))
 }
@@ -48,7 +48,7 @@ async fn begin(
 
 fn refuse(shared: &Shared, reason: &str) -> Refusal {
     shared.note_request_refusal(format!("page: {reason}"));
-    Refusal::unauthenticated("AuthenticationFailed", "The link to the page is not good.")
+    Refusal::unauthenticated("AuthenticationFailed", "The link to the page is not valid. Make a new one.")
 }
 
 async fn link(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal> {

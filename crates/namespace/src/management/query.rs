@@ -12,7 +12,7 @@ use super::filter::Filter;
 /// What stays as it is in a parameter (RFC 3986, §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// As much of a parameter's name as an error shows, in characters.
+/// How much of a parameter's name an error shows, in characters.
 const MAX_SHOWN: usize = 50;
 
 /// Entries of a page that nobody has asked to be longer.
@@ -39,14 +39,14 @@ impl Query {
         self.0.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// An error if there is a parameter with another name, or one twice. `api-version` is known everywhere.
+    /// An error if a parameter has another name, or is given twice. `api-version` is always accepted.
     pub fn check_names(&self, known: &[&str]) -> Result<(), Refusal> {
         for (at, (name, _)) in self.0.iter().enumerate() {
             let mut all = known.iter().chain([&"api-version"]);
             let is_known = all.any(|known| known.eq_ignore_ascii_case(name));
             if !is_known || self.0[..at].iter().any(|(before, _)| before.eq_ignore_ascii_case(name)) {
                 let name: String = name.chars().take(MAX_SHOWN).collect();
-                let message = format!("The parameter '{name}' is unknown, or is there twice.");
+                let message = format!("The parameter '{name}' is unknown, or is given twice.");
                 return Err(Refusal::bad_request("InvalidRequest", message));
             }
         }

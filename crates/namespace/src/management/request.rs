@@ -32,7 +32,7 @@ const BODY_TIME: Duration = Duration::from_secs(20);
 /// How long the rest of a refused request is passed over, so that an honest sender gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Lets the owner and the page pass, before anything of the body is read.
+/// Accepts only requests of the owner and the page, before reading the body.
 pub async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match authenticate(&shared, &parts.headers) {
@@ -169,7 +169,7 @@ pub async fn json_of(headers: &HeaderMap, body: Body) -> Result<Value, Refusal> 
     })
 }
 
-/// A body of at most so many bytes.
+/// A body of at most `most` bytes.
 pub async fn bytes_of(body: Body, most: usize) -> Result<BytesMut, Refusal> {
     timeout(BODY_TIME, read_body(body, most)).await.unwrap_or_else(|_| {
         Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The body took too long."))

@@ -1,5 +1,5 @@
-//! HTTPS: the management API, the page, and MQTT over WebSockets. The service says nowhere at which path, so that any other
-//! will do, and an upgrade at the page's paths, too.
+//! HTTPS: the management API, the page, and MQTT over WebSockets. The service documents no path for WebSockets, so the
+//! namespace accepts an upgrade at any other path, and at the page's paths, too.
 
 use std::sync::Arc;
 

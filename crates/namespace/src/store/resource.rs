@@ -31,7 +31,7 @@ pub trait Resource: Document + Send + 'static {
     /// The one of this name.
     fn find(name: &str, shared: &Shared) -> Option<Self>;
 
-    /// Has `look` see the names of all, in their order, under the lock that keeps them.
+    /// Calls `look` with the names of all, in order, while holding the lock.
     fn look_at_names<T>(shared: &Shared, look: impl FnOnce(&mut dyn Iterator<Item = &str>) -> T) -> T;
 
     /// The names of all, in their order.

@@ -40,7 +40,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let top = top(query.as_deref(), MOST)?;
-    // Other connections need not wait while many are written.
+    // Off the runtime: other connections do not wait while many devices are written.
     let text = off_thread(&shared, move |shared| {
         let devices = shared.registry.devices_after(None, top);
         Ok(devices.iter().map(|device| identity_json::write(device)).collect::<Value>().to_string())

@@ -101,7 +101,7 @@ async fn an_identity_of_entra_id_has_roles() {
     let allowed = json!({ "allowed": true, "client": id, "groups": [], "by": by });
     assert_eq!(judged(namespace, &target).await, allowed);
     let denied = judged(namespace, &format!("client={id}&subscribe=rooms/a")).await;
-    assert!(denied["reason"].as_str().unwrap().contains("no role"), "{denied}");
+    assert!(denied["reason"].as_str().unwrap().contains("not have the role"), "{denied}");
 }
 
 #[tokio::test]
