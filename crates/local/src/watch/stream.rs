@@ -31,8 +31,10 @@ pub(super) struct Stream {
     left: u64,
     /// When the last chunk was written.
     written: Instant,
-    /// Entries were left out in the last round because the answer has a rate.
-    skipped: bool,
+    /// When the feeds were last read.
+    looked: Instant,
+    /// Entries wait or were left out in the last round because the answer has a rate.
+    slowed: bool,
     over: bool,
     place: Place,
 }
@@ -54,10 +56,10 @@ impl Stream {
         let readings = asked.kinds.iter().zip(feeds).map(|((kind, since), feed)| {
             let newest = feed.newest();
             let position = match *since {
-                Since::Kept => match asked.rate {
-                    Some(rate) => newest.saturating_sub(rate),
-                    None => feed.read(0, &asked.filter).lost,
-                },
+                Since::Kept => {
+                    let newest_ones = asked.rate.map_or(0, |rate| newest.saturating_sub(rate));
+                    feed.read(0, &asked.filter).lost.max(newest_ones)
+                }
                 Since::Now => newest,
                 // A number that this run has not reached is one of an earlier run.
                 Since::After(id) if id > newest => 0,
@@ -71,7 +73,8 @@ impl Stream {
             until: now + asked.wait.unwrap_or(FOR_EVER),
             left: asked.limit.unwrap_or(u64::MAX),
             written: now,
-            skipped: false,
+            looked: now,
+            slowed: false,
             over: false,
             asked,
             place,
@@ -82,15 +85,15 @@ impl Stream {
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         let (feeds, streams) = (self.feeds(), self.place.streams());
         while !self.over {
-            if self.skipped {
+            if self.slowed {
                 // An answer with a rate sends its entries in chunks, not one by one.
-                sleep_until((self.written + PACE).min(self.until)).await;
+                sleep_until((self.looked + PACE).min(self.until)).await;
             }
             // Whatever comes from here on wakes the reader.
             let grown = feeds.iter().map(|feed| feed.grown().notified());
             let woken = select_all(grown.chain([streams.ending().notified()]).map(Box::pin));
             let (has_ended, late) = (self.place.has_ended(), self.until <= Instant::now());
-            let (text, moved) = self.read();
+            let (text, moved) = self.read(late || has_ended);
             let reached = self.readings.iter().all(|reading| reading.position >= reading.newest);
             self.over = self.left == 0 || (late && reached) || (has_ended && !moved);
             if !text.is_empty() {
@@ -98,7 +101,7 @@ impl Stream {
                 return Some(text.into());
             }
             consume_budget().await;
-            if self.over || moved {
+            if self.over || moved || self.slowed {
                 continue;
             }
             let heartbeat = self.asked.form.heartbeat().filter(|_| self.written + HEARTBEAT < self.until);
@@ -119,21 +122,28 @@ impl Stream {
         self.readings.iter().map(|reading| reading.feed.clone()).collect()
     }
 
-    /// A page of each feed, written; and whether there was anything, wanted or not.
-    fn read(&mut self) -> (String, bool) {
-        let (mut out, mut moved, now) = (String::new(), false, Instant::now());
-        self.skipped = false;
+    /// A page of each feed, written; and whether there was anything, wanted or not. The last one waits for no rate.
+    fn read(&mut self, last: bool) -> (String, bool) {
+        let (mut out, mut moved) = (String::new(), false);
+        (self.looked, self.slowed) = (Instant::now(), false);
         for index in 0..self.readings.len() {
             let reading = &mut self.readings[index];
             let position = reading.position;
-            let skipped = reading.skip(now);
+            let skipped = match reading.skip(self.looked) {
+                Some(skipped) => skipped,
+                None if last => 0,
+                None => {
+                    self.slowed = true;
+                    continue;
+                }
+            };
             let mut page = reading.feed.read(position + skipped, &self.asked.filter);
             if let Some(allowance) = &mut reading.allowance {
                 allowance.spend(page.reached.saturating_sub(position + skipped));
             }
             page.lost += skipped;
             moved |= page.reached != position;
-            self.skipped |= skipped > 0;
+            self.slowed |= skipped > 0;
             self.write(index, &page, &mut out);
         }
         (out, moved)
@@ -177,10 +187,14 @@ impl Stream {
 }
 
 impl Reading {
-    /// How many of the next entries a reader with a rate does not get: it gets the newest ones.
-    fn skip(&mut self, now: Instant) -> u64 {
-        let Some(allowance) = &mut self.allowance else { return 0 };
+    /// How many of the next entries a reader with a rate does not get: it gets the newest ones. `None` if they must wait, so that
+    /// the newest one is not left out.
+    fn skip(&mut self, now: Instant) -> Option<u64> {
+        let Some(allowance) = &mut self.allowance else { return Some(0) };
         let behind = self.feed.newest().saturating_sub(self.position);
-        behind.saturating_sub(allowance.at(now))
+        match allowance.at(now) {
+            0 if behind > 0 => None,
+            most => Some(behind.saturating_sub(most)),
+        }
     }
 }

@@ -229,6 +229,36 @@ async fn an_answer_with_a_rate_has_the_newest_and_counts_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rate_never_leaves_out_the_newest() {
+    let ring = events(10);
+    (0..50).for_each(|_| push(&ring, "old"));
+    let streams = Arc::new(Streams::default());
+    let answer = streams.open(asked("rate=20&wait=10").unwrap(), vec![ring.clone()]).unwrap();
+    let slow = streams.open(asked("rate=1&wait=10&since=now").unwrap(), vec![ring.clone()]).unwrap();
+    let read = |answer: axum::response::Response| {
+        tokio::spawn(answer.into_body().into_data_stream().collect::<Vec<_>>())
+    };
+    let (answer, slow) = (read(answer), read(slow));
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        push(&ring, "new");
+    }
+    let text = |chunks: Vec<Result<_, _>>| {
+        String::from_utf8(chunks.into_iter().flat_map(Result::unwrap).collect()).unwrap()
+    };
+    let text = text(slow.await.unwrap()) + "-\n" + &text(answer.await.unwrap());
+    let object = |line: &str| {
+        serde_json::from_str::<Value>(line).map(|object| (object["id"].clone(), object["lost"].clone()))
+    };
+    let shown: Vec<_> = text.lines().map(|line| object(line).unwrap_or_default()).collect();
+    let entry = |id: u64| (Value::from(id), Value::Null);
+    // Of three in a row the first comes at once, the last when a second is over.
+    assert_eq!(shown[..3], [entry(51), (52.into(), 1.into()), entry(53)]);
+    // What was gone before is not told as lost.
+    assert_eq!(shown[4..], (41..=53).map(entry).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_is_broken_by_comments_until_the_time_is_over() {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
