@@ -41,7 +41,7 @@ class App {
     private readonly service: Service,
   ) {
     const api = new Api(session, (path) => service.version(path), () => this.#end());
-    this.#context = { api, store: this.#store, service };
+    this.#context = { api, store: this.#store, service, records: session.records };
     this.#home = service.places[0]?.[0] ?? "";
     document.title = `${session.hostname} – azmqtt`;
     const brand = h("a", { class: "brand", href: `#/${this.#home}` }, h("span", { class: "mark", "aria-hidden": "true" }), "azmqtt");
@@ -60,12 +60,11 @@ class App {
 
   #watch(): void {
     const store = this.#store;
-    const stream = new Stream(this.#context.api.authorization, this.service.streams, {
+    const stream = new Stream(this.#context.api.authorization, this.#context.records, {
       entry: (entry, size) => store.entry(entry, size),
       lost: (kind, lost) => store.leaveOut(kind, lost),
       arrived: () => undefined,
       state: (state) => (store.state = state),
-      noPackets: () => (store.recordsPackets = false),
       refused: () => this.#end(),
     });
     void stream.run();

@@ -8,6 +8,8 @@ export interface Context {
   api: Api;
   store: Store;
   service: Service;
+  /** The kinds of entries that the service records. */
+  records: readonly string[];
 }
 
 /** A part of the page that is shown at a time. */

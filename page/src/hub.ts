@@ -18,9 +18,10 @@ export const HUB: Service = {
     ["refusals", "Refusals"],
     ["faults", "Faults"],
   ],
-  streams: ["telemetry", "events", "packets"],
+  messages: "telemetry",
   version: () => "api-version=2021-04-12",
   recordsPackets: "This hub does not record packets. Start it with --open or --packets, or use LocalHub(record_packets=True).",
+  recordsMessages: "This hub does not record messages. Start it with LocalHub(record=True).",
   families: {
     "All events": () => true,
     Refusals: (type) => type.endsWith(".refused") || type === "method.failed" || type === "throttled",

@@ -27,9 +27,10 @@ export const NAMESPACE: Service = {
     ["refusals", "Refusals"],
     ["faults", "Faults"],
   ],
-  streams: ["messages", "events", "packets"],
+  messages: "messages",
   version: (path) => (path.startsWith("/subscriptions/") ? "api-version=2025-02-15" : ""),
   recordsPackets: "This namespace does not record packets. Start it with --open, or use LocalNamespace(record_packets=True).",
+  recordsMessages: "This namespace does not record messages. Start it with LocalNamespace(record=True).",
   why: { packet: whyOfPacket, event: whyOfEvent },
   families: {
     "All events": () => true,

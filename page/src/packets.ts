@@ -12,6 +12,8 @@ export interface Row {
   topic?: string;
   /** Of the answer, once it has come. */
   answer?: Row;
+  /** Whether packets behind it did not come, so that its answer may be among them. */
+  isCut?: boolean;
   /** What this one answers. A packet may do both: the answer to a twin request is acknowledged in turn. */
   request?: Row;
 }
@@ -63,6 +65,13 @@ export class Timeline {
     }
     for (const key of asks(packet)) {
       remember(this.#open, key, row);
+    }
+  }
+
+  /** Some packets do not come. */
+  leaveOut(): void {
+    for (const row of this.#open.values()) {
+      row.isCut = true;
     }
   }
 

@@ -19,8 +19,8 @@ export interface Service {
   places: readonly (readonly [string, string])[];
   /** The view of an address. */
   view(context: Context, parts: string[]): View;
-  /** The kinds in its stream; packets are the last. */
-  streams: readonly string[];
+  /** The kind of its messages in the stream. */
+  messages: string;
   /** The API version in the query of requests to a path; empty if it takes none. */
   version(path: string): string;
   /** Controls that explain a packet or event of a refusal. */
@@ -28,8 +28,9 @@ export interface Service {
     packet(row: Row, context: Context): HTMLElement | undefined;
     event(event: Entry): HTMLElement | undefined;
   };
-  /** How to record packets. */
+  /** How to record packets, and messages. */
   recordsPackets: string;
+  recordsMessages: string;
   /** Kinds of events to choose from. */
   families: Record<string, (type: string) => boolean>;
   /** The subject of an event, and the title of that column. */

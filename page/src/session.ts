@@ -10,6 +10,8 @@ export interface Session {
   hostname: string;
   /** The resource id of a namespace in the management API; empty for a hub. */
   resourceId: string;
+  /** The kinds of entries that its stream may have. */
+  records: string[];
 }
 
 function read(value: unknown): Session | undefined {
@@ -19,7 +21,9 @@ function read(value: unknown): Session | undefined {
   }
   // The service and this tab's storage spell it differently.
   const resourceId = text(value, "resource_id") ?? text(value, "resourceId") ?? "";
-  return { token, hostname, kind, resourceId };
+  const found = isObject(value) ? value["records"] : undefined;
+  const records = Array.isArray(found) ? found.filter((each) => typeof each === "string") : [];
+  return { token, hostname, kind, resourceId, records };
 }
 
 /** The session of this tab, by the link that it was opened with or as it was before; `undefined` without either. */

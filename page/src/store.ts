@@ -39,9 +39,10 @@ export class Store {
   readonly rate = new Rate();
   readonly fates = new Map<string, { type: string; time: string }>();
   state: StreamState = "connecting";
-  recordsPackets = true;
   /** Messages that the stream left out because there were too many. */
   leftOut = 0;
+  /** Packets that it left out. */
+  packetsLeftOut = 0;
   /** Counts what has come, so that a view sees whether there is anything new. */
   version = 0;
   /** A view that shows messages as they arrive. */
@@ -69,6 +70,9 @@ export class Store {
     if (isMessages(kind)) {
       this.leftOut += number;
       this.rate.add(number);
+    } else if (kind === "packets") {
+      this.packetsLeftOut += number;
+      this.timeline.leaveOut();
     }
   }
 

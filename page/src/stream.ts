@@ -18,8 +18,6 @@ export interface Listener {
   /** A part of the stream is over, and somebody may look at what has come. */
   arrived(): void;
   state(state: StreamState): void;
-  /** No packets are recorded. */
-  noPackets(): void;
   refused(): void;
 }
 
@@ -59,16 +57,13 @@ export class EventLines {
 
 export class Stream {
   #lines = new EventLines();
-  #kinds: readonly string[];
   #pause = 500;
 
   constructor(
     private readonly authorization: string,
-    kinds: readonly string[],
+    private readonly kinds: readonly string[],
     private readonly listener: Listener,
-  ) {
-    this.#kinds = kinds;
-  }
+  ) {}
 
   /** Reads until the service does not know the token any more; connects anew after each end, where it was. */
   async run(): Promise<void> {
@@ -86,8 +81,8 @@ export class Stream {
   }
 
   async #connect(): Promise<boolean> {
-    const since = this.#since();
-    const target = `/azmqtt/stream?rate=${RATE}&kinds=${this.#kinds.join(",")}${since === "" ? "" : `&since=${since}`}`;
+    const { position } = this.#lines;
+    const target = `/azmqtt/stream?rate=${RATE}&kinds=${this.kinds.join(",")}${position === "" ? "" : `&since=${position}`}`;
     const abort = new AbortController();
     const watchdog = setInterval(() => {
       if (Date.now() - heard > SILENCE) {
@@ -106,12 +101,6 @@ export class Stream {
         this.listener.refused();
         return true;
       }
-      if (answer.status === 409 && this.#kinds.includes("packets")) {
-        this.#kinds = this.#kinds.filter((kind) => kind !== "packets");
-        this.listener.noPackets();
-        this.#pause = 0;
-        return false;
-      }
       if (!answer.ok || answer.body === null) {
         return false;
       }
@@ -128,12 +117,6 @@ export class Stream {
       clearInterval(watchdog);
       this.#lines = Object.assign(new EventLines(), { position: this.#lines.position });
     }
-  }
-
-  /** The position, without kinds that are not asked for any more. */
-  #since(): string {
-    const parts = this.#lines.position.split(",").filter((part) => this.#kinds.includes(part.split(":")[0] ?? ""));
-    return parts.join(",");
   }
 
   #data(line: string): void {

@@ -336,6 +336,13 @@ def test_messages_by_topic_filter(view: View, dashboard: azmqtt.MqttClient) -> N
     page.wait_text("rooms/c/light", MESSAGES)
     page.wait_text("rooms/c/light", ".u-legend")
     assert "rooms/c/dark" not in topics(page)
+    # A paused view shows another filter, and no new messages.
+    page.click("button", "Pause")
+    page.fill("Topic filter", "pumps/x")
+    assert topics(page) == ["pumps/x"]
+    page.click("button", "Resume")
+    page.fill("Topic filter", "rooms/+/light")
+    page.wait_text("rooms/c/light", MESSAGES)
     page.fill("Client", "pump")
     page.wait_text("No messages yet")
     page.fill("Client", "dash")
@@ -481,6 +488,17 @@ def test_large_messages_do_not_fill_the_page(view: View, dashboard: azmqtt.MqttC
     # 45 million characters came; half of the bound is kept, and what came since.
     large = COUNT.replace("=== 'messages'", "=== 'messages' && each.topic === 'pumps/large'")
     assert 20 < kept(page, large) < 70
+
+
+def test_what_the_namespace_does_not_record_is_not_asked_for() -> None:
+    with azmqtt.LocalNamespace(record=False) as namespace, Browser(spki_hash(namespace.https_port)) as browser:
+        page = browser.open(namespace.page_url())
+        page.wait("document.querySelector('.live').dataset.state === 'live'")
+        page.run("location.hash = '#/messages'")
+        page.wait_text("This namespace does not record messages.")
+        page.run("location.hash = '#/packets'")
+        page.wait_text("This namespace does not record packets.")
+        assert page.errors == []
 
 
 def test_the_keyboard_reaches_everything(view: View) -> None:

@@ -66,7 +66,8 @@ export class LiveMessages implements View {
   ) {
     this.#table = new Table<Entry>(shown.columns, (message) => this.#choose(message), "Messages");
     this.#table.element.classList.add("even");
-    this.#none = empty("No messages yet", h("p", {}, shown.hint));
+    const { records, service } = context;
+    this.#none = empty("No messages yet", h("p", {}, records.includes(service.messages) ? shown.hint : service.recordsMessages));
     this.#chartPanel = h("section", { class: "panel", hidden: true }, h("h2", {}, "Numbers"), this.#chart.element);
     const head = h("div", { class: "panel-head" }, h("h2", {}, "Messages"), this.#rate, h("span", { class: "grow" }), this.#pause, ...tools);
     const list = h("section", { class: "panel" }, head, this.#table.element, this.#none, this.#detail);
@@ -85,7 +86,7 @@ export class LiveMessages implements View {
     for (const message of this.context.store.messages.newest(Infinity, (one) => this.shown.wanted(one)).reverse()) {
       this.#take(message);
     }
-    this.draw();
+    this.draw(true);
   }
 
   leave(): void {
@@ -97,10 +98,10 @@ export class LiveMessages implements View {
     this.#chart.recolour();
   }
 
-  draw(): void {
+  draw(always = false): void {
     this.#point();
     this.#chartPanel.hidden = this.#chart.isEmpty;
-    if (this.#paused) {
+    if (this.#paused && !always) {
       return;
     }
     this.#chart.draw();

@@ -2,7 +2,7 @@
 
 import type { Context, Target, View } from "../context";
 import { button, empty, field, fill, h, say, select } from "../dom";
-import { brief, clock, pretty, span } from "../format";
+import { brief, clock, count, pretty, span } from "../format";
 import { about, isRefusal, latency, payload, purpose, requestId, type Row } from "../packets";
 import { Table } from "../table";
 
@@ -44,7 +44,7 @@ function joined(row: Row): string {
     return both.join("\n");
   }
   const waits = row.packet["type"] === "PUBLISH" && (requestId(row.packet) !== undefined || row.packet["qos"] === 1);
-  return waits ? "no answer yet" : "";
+  return waits ? (row.isCut ? "answer not shown" : "no answer yet") : "";
 }
 
 export class Packets implements View {
@@ -55,7 +55,8 @@ export class Packets implements View {
   #type: HTMLSelectElement;
   #client: HTMLInputElement;
   #pause = button("Pause", () => this.#toggle(), "", { "aria-pressed": "false" });
-  #none = h("div");
+  #leftOut = h("span", { class: "count" });
+  #none: HTMLElement;
   #paused = false;
   #drawn = "";
 
@@ -83,13 +84,15 @@ export class Packets implements View {
       { title: "Joined", text: joined, className: "joint", kind: (row: Row) => (row.request || row.answer ? "joined" : "muted") },
     ];
     this.#table = new Table<Row>(columns, (row) => this.#choose(row), "Packets");
+    const hint = context.records.includes("packets") ? "They appear here as soon as a client connects." : context.service.recordsPackets;
+    this.#none = empty("No packets", h("p", {}, hint));
     this.#type.addEventListener("change", () => this.#again());
     this.#client.addEventListener("input", () => this.#again());
     const title = target ? h("h2", {}, "Packets") : h("h1", {}, "Packets");
     this.element = h(
       "div",
       {},
-      h("div", { class: target ? "panel-head" : "title" }, title, h("span", { class: "grow" }), this.#pause),
+      h("div", { class: target ? "panel-head" : "title" }, title, this.#leftOut, h("span", { class: "grow" }), this.#pause),
       h("div", { class: "toolbar" }, field("Show", this.#type), field("Search", this.#client)),
       h("div", { class: "panel flush" }, this.#table.element, this.#none),
       this.#detail,
@@ -118,12 +121,8 @@ export class Packets implements View {
     this.#table.show(rows);
     this.#table.element.hidden = rows.length === 0;
     this.#none.hidden = rows.length > 0;
-    if (rows.length === 0 && this.#none.childElementCount === 0) {
-      const hint = store.recordsPackets
-        ? "They appear here as soon as a client connects."
-        : this.context.service.recordsPackets;
-      this.#none.append(empty("No packets", h("p", {}, hint)));
-    }
+    const { packetsLeftOut } = store;
+    say(this.#leftOut, packetsLeftOut > 0 ? `${count(packetsLeftOut)} not shown: too many per second` : "");
   }
 
   #again(): void {

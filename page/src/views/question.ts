@@ -1,5 +1,6 @@
 /** "May this client publish or subscribe to that topic?", and the answer in words. */
 
+import { Refused } from "../api";
 import { ask, type Grant, type Question, type Verdict } from "../access";
 import type { Context } from "../context";
 import { Notice, button, field, fill, h, topicChip } from "../dom";
@@ -78,16 +79,22 @@ export class QuestionForm {
     if (!this.#isAsked) {
       return;
     }
+    // Another question, or another view, may have taken the place of this one before the answer arrives.
+    const isCurrent = (): boolean => this.#isAsked && this.element.isConnected && JSON.stringify(question) === JSON.stringify(this.question);
     try {
       const verdict = await ask(this.context.api, question);
-      // Another view may have replaced this one meanwhile.
-      if (this.#isAsked && this.element.isConnected && JSON.stringify(question) === JSON.stringify(this.question)) {
+      if (isCurrent()) {
         this.#notice.clear();
         this.#show(verdict);
       }
     } catch (error) {
-      this.#forget();
-      this.#notice.bad(error);
+      if (isCurrent()) {
+        // A question that the service did not answer is asked again.
+        if (error instanceof Refused) {
+          this.#forget();
+        }
+        this.#notice.bad(error);
+      }
     }
   }
 

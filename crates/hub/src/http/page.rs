@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /`, `GET /assets/{name}` | a file of the page |
-//! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "hub", "hostname"}`; 401 if it is not good |
+//! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "hub", "hostname", "records"}`; 401 if it is not good |
 //! | `POST /azmqtt/page/links` | 201, `{"url"}`: another link, for the owner alone, because the page may do what the owner may |
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::answer::{JsonBody, Refusal, pass_over, read_body};
+use super::watch;
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
@@ -45,7 +46,8 @@ async fn begin(
         return Err(Refusal::unauthorized(&shared, reason));
     }
     let body = read_body(body, MAX_SESSION_REQUEST).await?;
-    let session = shared.page.begin_session(&body, Instant::now()).map_err(HubError::System)?;
+    let recorded = watch::recorded(&shared);
+    let session = shared.page.begin_session(&body, &recorded, Instant::now()).map_err(HubError::System)?;
     session.map(JsonBody).ok_or_else(|| Refusal::unauthorized(&shared, LINK_IS_OVER))
 }
 

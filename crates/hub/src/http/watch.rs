@@ -28,6 +28,7 @@ use azmqtt_local::watch::{Asked, Feed, Offer};
 const TELEMETRY: &str = "telemetry";
 const EVENTS: &str = "events";
 const PACKETS: &str = "packets";
+const KINDS: [&str; 3] = [TELEMETRY, EVENTS, PACKETS];
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let (watchers, rate) = (Access::policy_of_any_version(Right::ServiceConnect), Rate::Uncounted);
@@ -60,8 +61,7 @@ async fn packets(shared: State<Arc<Shared>>, query: RawQuery, headers: HeaderMap
 }
 
 async fn stream(shared: State<Arc<Shared>>, query: RawQuery, headers: HeaderMap) -> Response {
-    let kinds = &[TELEMETRY, EVENTS, PACKETS];
-    open(&shared, query, &headers, Offer { kinds, several: true, types: &events::TYPES, ..OFFER })
+    open(&shared, query, &headers, Offer { kinds: &KINDS, several: true, types: &events::TYPES, ..OFFER })
 }
 
 fn open(shared: &Shared, RawQuery(query): RawQuery, headers: &HeaderMap, offer: Offer<'_>) -> Response {
@@ -71,17 +71,28 @@ fn open(shared: &Shared, RawQuery(query): RawQuery, headers: &HeaderMap, offer: 
     };
     let mut feeds: Vec<Arc<dyn Feed>> = Vec::new();
     for (kind, _) in &asked.kinds {
-        feeds.push(match (*kind, &shared.packets) {
-            (TELEMETRY, _) if shared.recorder.keeps() => shared.recorder.clone(),
-            (EVENTS, _) => shared.events().ring().clone(),
-            (PACKETS, Some(packets)) => packets.clone(),
-            _ => return not_recorded(kind),
-        });
+        let Some(feed) = feed(shared, kind) else { return not_recorded(kind) };
+        feeds.push(feed);
     }
     match shared.streams.open(asked, feeds) {
         Ok(answer) => answer,
         Err(_) => plain(StatusCode::TOO_MANY_REQUESTS, "there are too many open streams"),
     }
+}
+
+/// What is recorded of this kind; `None` if that is nothing.
+fn feed(shared: &Shared, kind: &str) -> Option<Arc<dyn Feed>> {
+    match (kind, &shared.packets) {
+        (TELEMETRY, _) if shared.recorder.keeps() => Some(shared.recorder.clone()),
+        (EVENTS, _) => Some(shared.events().ring().clone()),
+        (PACKETS, Some(packets)) => Some(packets.clone()),
+        _ => None,
+    }
+}
+
+/// The kinds of a stream that are recorded.
+pub(super) fn recorded(shared: &Shared) -> Vec<&'static str> {
+    KINDS.into_iter().filter(|kind| feed(shared, kind).is_some()).collect()
 }
 
 fn not_recorded(kind: &str) -> Response {

@@ -35,15 +35,17 @@ impl Page {
         Self { about: self.about.with(name, value), ..self }
     }
 
-    /// The answer to a request for a session, `{"code"}`: `{"token", "kind", "hostname", …}`. `None` if the code is not valid.
+    /// The answer to a request for a session, `{"code"}`: `{"token", "kind", "hostname", "records", …}`, where `records` are the
+    /// kinds that a stream can have. `None` if the code is not valid.
     ///
     /// # Errors
     /// The system provides no random numbers.
-    pub fn begin_session(&self, request: &[u8], now: Instant) -> io::Result<Option<Value>> {
+    pub fn begin_session(&self, request: &[u8], records: &[&str], now: Instant) -> io::Result<Option<Value>> {
         let request: Value = serde_json::from_slice(request).unwrap_or_default();
         let code = request.get("code").and_then(Value::as_str).unwrap_or_default();
         let Some(token) = self.redeem(code, now)? else { return Ok(None) };
         let mut session = self.about.0.clone();
+        session.insert("records".to_owned(), records.into());
         session.insert("token".to_owned(), token.into());
         Ok(Some(session.into()))
     }

@@ -38,7 +38,8 @@ fn a_link_is_good_once() {
 fn a_session_tells_what_the_page_is_of() {
     let (page, now) = (page().telling("resource_id", "/subscriptions/…"), Instant::now());
     let request = format!(r#"{{"code": "{}"}}"#, code(&page, now));
-    let session = page.begin_session(request.as_bytes(), now).unwrap().unwrap();
+    let session = page.begin_session(request.as_bytes(), &["events"], now).unwrap().unwrap();
+    assert_eq!(session["records"], serde_json::json!(["events"]));
     assert_eq!(
         (&session["kind"], &session["hostname"], &session["resource_id"]),
         (&"hub".into(), &"my.hub".into(), &"/subscriptions/…".into())
@@ -46,7 +47,7 @@ fn a_session_tells_what_the_page_is_of() {
     let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
     page.check(&headers(&[("host", "localhost:8443"), ("authorization", &bearer)])).unwrap();
     for over in [request.as_bytes(), b"", b"{}", b"[]", b"\xff", br#"{"code": 7}"#, br#"{"code": ""}"#] {
-        assert!(page.begin_session(over, now).unwrap().is_none());
+        assert!(page.begin_session(over, &[], now).unwrap().is_none());
     }
 }
 

@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /`, `GET /assets/{name}` | a file of the page, for anybody |
-//! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "namespace", "hostname", "resource_id"}`, for anybody; 401 if the code is not valid |
+//! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "namespace", "hostname", "resource_id", "records"}`, for anybody; 401 if the code is not valid |
 //! | `POST /azmqtt/page/links` | 201, `{"url"}`: another link |
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use serde_json::json;
 
 use super::answer::{JsonBody, Refusal};
 use super::request::{bytes_of, pass_over};
+use super::watch;
 use crate::shared::Shared;
 use crate::store::ChangeError;
 use azmqtt_local::page::{LINK_IS_OVER, MAX_SESSION_REQUEST};
@@ -42,7 +43,8 @@ async fn begin(
         return Err(refuse(&shared, reason));
     }
     let body = bytes_of(body, MAX_SESSION_REQUEST).await?;
-    let session = shared.page.begin_session(&body, Instant::now()).map_err(ChangeError::System)?;
+    let recorded = watch::recorded(&shared);
+    let session = shared.page.begin_session(&body, &recorded, Instant::now()).map_err(ChangeError::System)?;
     session.map(|session| JsonBody(StatusCode::OK, session)).ok_or_else(|| refuse(&shared, LINK_IS_OVER))
 }
 

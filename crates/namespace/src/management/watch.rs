@@ -31,6 +31,7 @@ use azmqtt_local::watch::{Asked, Feed, Offer};
 const MESSAGES: &str = "messages";
 const EVENTS: &str = "events";
 const PACKETS: &str = "packets";
+const KINDS: [&str; 3] = [MESSAGES, EVENTS, PACKETS];
 
 /// The routes, below [`super::OWN_ROOT`].
 pub fn routes() -> Router<Arc<Shared>> {
@@ -58,8 +59,12 @@ async fn packets(shared: State<Arc<Shared>>, query: RawQuery, headers: HeaderMap
 }
 
 async fn stream(shared: State<Arc<Shared>>, query: RawQuery, headers: HeaderMap) -> Response {
-    let kinds = &[MESSAGES, EVENTS, PACKETS];
-    open(&shared, query, &headers, Offer { kinds, several: true, topics: true, types: &TYPES, ..OFFER })
+    open(
+        &shared,
+        query,
+        &headers,
+        Offer { kinds: &KINDS, several: true, topics: true, types: &TYPES, ..OFFER },
+    )
 }
 
 fn open(shared: &Shared, RawQuery(query): RawQuery, headers: &HeaderMap, offer: Offer<'_>) -> Response {
@@ -72,21 +77,32 @@ fn open(shared: &Shared, RawQuery(query): RawQuery, headers: &HeaderMap, offer: 
     }
     let mut feeds: Vec<Arc<dyn Feed>> = Vec::new();
     for (kind, _) in &asked.kinds {
-        feeds.push(match (*kind, &shared.messages, &shared.packets) {
-            (MESSAGES, Some(messages), _) => messages.clone(),
-            (PACKETS, _, Some(packets)) => packets.clone(),
-            (EVENTS, ..) => shared.events().clone(),
-            _ => {
-                let option = if *kind == PACKETS { "record_packets=True" } else { "record=True" };
-                let message = format!("The namespace does not record {kind}: start it with {option}.");
-                return Refusal::new(StatusCode::CONFLICT, "NotRecorded", message).into_response();
-            }
-        });
+        let Some(feed) = feed(shared, kind) else {
+            let option = if *kind == PACKETS { "record_packets=True" } else { "record=True" };
+            let message = format!("The namespace does not record {kind}: start it with {option}.");
+            return Refusal::new(StatusCode::CONFLICT, "NotRecorded", message).into_response();
+        };
+        feeds.push(feed);
     }
     shared.streams.open(asked, feeds).unwrap_or_else(|_| {
         let message = "There are too many open streams.";
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message).into_response()
     })
+}
+
+/// What is recorded of this kind; `None` if that is nothing.
+fn feed(shared: &Shared, kind: &str) -> Option<Arc<dyn Feed>> {
+    match (kind, &shared.messages, &shared.packets) {
+        (MESSAGES, Some(messages), _) => Some(messages.clone()),
+        (PACKETS, _, Some(packets)) => Some(packets.clone()),
+        (EVENTS, ..) => Some(shared.events().clone()),
+        _ => None,
+    }
+}
+
+/// The kinds of a stream that are recorded.
+pub fn recorded(shared: &Shared) -> Vec<&'static str> {
+    KINDS.into_iter().filter(|kind| feed(shared, kind).is_some()).collect()
 }
 
 /// `GET /health`.
