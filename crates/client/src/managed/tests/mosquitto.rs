@@ -132,9 +132,18 @@ async fn ten_thousand_messages_come_back_in_order() {
         let bulk = Bulk::new(client.clone(), LONG);
         let sending = bulk.send_all((0..10_000).map(|number: u32| message("many", &number.to_string())));
         let taking = async {
-            for number in 0..10_000 {
-                // A connection that was lost would explain one that comes twice.
-                assert_eq!(body(&next(&receiver).await), number.to_string(), "{:?}", client.stats());
+            let mut expected = 0;
+            while expected < 10_000 {
+                let number: u32 = body(&next(&receiver).await).parse().unwrap();
+                // The client connects anew if messages find no room, and sends those without an answer again: on a busy machine
+                // some come twice.
+                assert!(number <= expected, "{number} before {expected}: {:?}", client.stats());
+                assert!(
+                    number == expected || client.stats().reconnects > 0,
+                    "{number} twice: {:?}",
+                    client.stats()
+                );
+                expected += u32::from(number == expected);
             }
         };
         let (sent, ()) = tokio::join!(sending, taking);
