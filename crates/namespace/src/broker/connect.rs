@@ -6,6 +6,7 @@ use std::time::Instant;
 use azmqtt_mqtt::{Connect, Properties, PropertiesBuilder, ReasonCode, Server, Version, Will};
 
 use super::connection::Connection;
+use super::denials::Denials;
 use super::outcome::{End, Refusal};
 use super::rates::{Inbound, Outbound};
 use super::session::{Identity, Link, Online, Queue, Session, Token};
@@ -184,6 +185,7 @@ impl Broker {
                 deadline: None,
                 is_durable: false,
                 matched: (0, 0),
+                denials: Denials::default(),
             })
         };
         self.record_connected(Connection { session: key, number }, existing.is_some());

@@ -1,47 +1,46 @@
 //! Events about denied publishes and subscriptions, for programs that watch the namespace. Finding the reason takes time, so
-//! the number of events per second is limited: a client may retry the same action over and over.
+//! the number of events per second is limited: a client may retry the same action over and over. Each session has a limit of
+//! its own, so that one client does not hide the events of others.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::connection::Connection;
+use super::rates::Meter;
 use super::state::Broker;
 use crate::access::{Action, Verdict};
 use crate::life_cycle::{PUBLISH_REFUSED, SUBSCRIBE_REFUSED};
 use crate::limits::MAX_TOPIC_BYTES;
 use azmqtt_local::watch::{Event, Members};
 
-/// The most events in a [`PERIOD`].
-const MOST: u32 = 50;
-const PERIOD: Duration = Duration::from_secs(1);
+/// The most events of a session in a second.
+const OF_SESSION: u32 = 5;
+/// The most events of all sessions in a second.
+const OF_ALL: u32 = 50;
 
-/// Counts the recent events.
+/// Counts the recent events of a session.
 #[derive(Debug, Default)]
 pub struct Denials {
-    ends: Option<Instant>,
-    noted: u32,
+    noted: Meter,
     /// Denials without an event since the last event.
     left_out: u64,
 }
 
 impl Denials {
-    /// `Some` if another event is allowed, with the number of denials left out before it.
-    fn take(&mut self, now: Instant) -> Option<u64> {
-        if self.ends.is_none_or(|ends| now >= ends) {
-            (self.ends, self.noted) = (Some(now + PERIOD), 0);
+    /// `Some` if another event is allowed, with the number of denials of the session left out before it.
+    fn take(&mut self, all: &mut Meter, now: Instant) -> Option<u64> {
+        if self.noted.take(1, OF_SESSION, now) && all.take(1, OF_ALL, now) {
+            return Some(std::mem::take(&mut self.left_out));
         }
-        if self.noted >= MOST {
-            self.left_out += 1;
-            return None;
-        }
-        self.noted += 1;
-        Some(std::mem::take(&mut self.left_out))
+        self.left_out += 1;
+        None
     }
 }
 
 impl Broker {
     /// Records that a client was denied an action, and why.
     pub(super) fn note_denied(&mut self, connection: Connection, action: Action<'_>, now: Instant) {
-        let Some(left_out) = self.denials.take(now) else { return };
+        let Some(session) = self.sessions.get_mut(connection.session) else { return };
+        let Some(left_out) = session.denials.take(&mut self.denials, now) else { return };
         let Some(session) = self.sessions.get(connection.session) else { return };
         let (kind, member, topic) = match action {
             Action::Publish(topic) => (PUBLISH_REFUSED, "topic", topic),

@@ -7,6 +7,7 @@ use azmqtt_local::journal::Status;
 use azmqtt_mqtt::Publish;
 
 use super::connection::Connection;
+use super::denials::Denials;
 use super::outcome::End;
 use super::session::{Identity, Link, Offline, Queue, Session, Token, Waiting, size};
 use super::state::Broker;
@@ -281,6 +282,7 @@ impl Broker {
             deadline: None,
             is_durable: true,
             matched: (0, 0),
+            denials: Denials::default(),
         });
         for (asked, options) in filters {
             let Ok(RequestedFilter { share, filter }) = RequestedFilter::parse(&asked) else { continue };

@@ -11,14 +11,14 @@ const BURST: Duration = Duration::from_secs(1);
 
 /// An amount for each second. After a pause, that of a second may come at once.
 #[derive(Debug, Default, Clone, Copy)]
-struct Meter {
+pub struct Meter {
     /// When all that came would have been due, had it come evenly.
     due: Option<Instant>,
 }
 
 impl Meter {
     /// Whether `amount` may come now, at `rate` a second. It does not count if it may not.
-    fn take(&mut self, amount: usize, rate: u32, now: Instant) -> bool {
+    pub fn take(&mut self, amount: usize, rate: u32, now: Instant) -> bool {
         let time = Duration::from_secs(amount as u64) / rate.max(1);
         let due = self.due.map_or(now, |due| due.max(now)) + time;
         let may = due <= now + BURST;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
 use azmqtt_net::buffers;
 
+use super::denials::Denials;
 use super::rates::{Inbound, Outbound, Throttle};
 use crate::access::{Rights, TopicCache};
 use crate::faults::NowFault;
@@ -60,6 +61,8 @@ pub struct Session {
     pub is_durable: bool,
     /// The message that it matched last, and where among the matches.
     pub matched: (u64, usize),
+    /// Its recent events about denied actions.
+    pub denials: Denials,
 }
 
 /// Whether a client is there.

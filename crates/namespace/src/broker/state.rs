@@ -18,11 +18,10 @@ use crate::routing::{Retained, Subscriptions};
 use azmqtt_local::faults::Random;
 
 use super::connection::Connection;
-use super::denials::Denials;
 use super::message::Match;
 use super::orphans::Orphan;
 use super::outcome::End;
-use super::rates::Throttle;
+use super::rates::{Meter, Throttle};
 use super::session::Link;
 use super::sessions::Sessions;
 use super::wakes::Wakes;
@@ -90,8 +89,8 @@ pub struct Broker {
     pub(super) dropped: u64,
     /// What waited for members of shared groups that are gone.
     pub(super) orphans: VecDeque<Orphan>,
-    /// What clients may not do.
-    pub(super) denials: Denials,
+    /// The recent events about denied actions.
+    pub(super) denials: Meter,
     /// Who connected, who went and why.
     pub(super) life_cycle: Arc<LifeCycleLog>,
     /// Where it writes down what is to outlast it, if anywhere.
@@ -126,7 +125,7 @@ impl Broker {
             due_wills: Vec::new(),
             dropped: 0,
             orphans: VecDeque::new(),
-            denials: Denials::default(),
+            denials: Meter::default(),
             life_cycle: Arc::default(),
             recorder: None,
             held: Vec::new(),
