@@ -139,14 +139,15 @@ impl Shared {
         *self.last_refusal.lock() = Some(reason);
     }
 
-    /// Records why the client that calls itself `name` was refused.
+    /// Records why the client that calls itself `name` was refused. Without a name, the event has no client.
     pub fn note_refused_client(&self, name: &str, refusal: &Refusal) {
         let name: String = name.chars().take(MAX_NAME).collect();
         let members = Members::default()
             .with("reason", excerpt(&refusal.reason))
             .with_some("advice", refusal.advice)
             .with("reason_code", refusal.code as u8);
-        self.events().push(Event::new(CONNECTION_REFUSED).about(&name, None).saying(members));
+        let event = Event::new(CONNECTION_REFUSED).saying(members);
+        self.events().push(if name.is_empty() { event } else { event.about(&name, None) });
         *self.last_refusal.lock() = Some(refusal.reason.clone());
     }
 

@@ -101,12 +101,14 @@ fn accept(
     shared: &Shared,
 ) -> Result<Connected, (Box<Server<Token>>, Refusal)> {
     let valid_until = valid_until(&admitted);
+    let name = admitted.identity.principal.name.clone();
     // A clean start, or a session that is taken over, may have a will that waits.
     let accepted = shared.change(|broker, now| broker.connect(server, connect, admitted.identity, now))?;
     Ok(Connected {
         connection: accepted.connection,
         valid_until,
         renewal: Renewal::new(shown),
+        name,
         client_id: accepted.client_id,
     })
 }

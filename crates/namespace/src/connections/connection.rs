@@ -17,6 +17,7 @@ use super::faults::ConnectionFaults;
 use super::renewal::Renewal;
 use crate::authentication::Admitted;
 use crate::broker::{Connection, End, Farewell, Outlook, Received, Refusal};
+use crate::names::AuthenticationName;
 use crate::shared::Shared;
 use azmqtt_local::connecting::{LINGER, send_last};
 use azmqtt_local::task;
@@ -28,6 +29,8 @@ pub struct Connected {
     /// When what it has shown does not hold any more.
     pub valid_until: Instant,
     pub renewal: Renewal,
+    /// The authentication name, for events.
+    pub name: AuthenticationName,
     /// For faults.
     pub client_id: Arc<str>,
 }
@@ -283,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             return;
         }
         if let End::Reauthentication(refusal) = &end {
-            self.shared.note_refused_client(&self.connected.client_id, refusal);
+            self.shared.note_refused_client(self.connected.name.as_str(), refusal);
         }
         self.transport.ends(&end);
         match end {

@@ -2,9 +2,10 @@
 
 use azmqtt_local::packets::{Content, PacketRecording};
 use azmqtt_mqtt::{Level, Packet, PropertiesBuilder};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::bad_days::{connect_packet, read, shaken, shaken_on, write};
+use super::bad_days::{connect_packet, read, shaken, shaken_on, tls, write};
 use super::support::*;
 use crate::NamespaceConfig;
 
@@ -65,4 +66,16 @@ async fn web_pages_of_elsewhere_open_no_websocket() {
         assert_eq!(&head[9..], status.as_bytes(), "{origin}");
     }
     assert!(world.namespace.last_refusal().unwrap().contains("origin"));
+}
+
+#[tokio::test]
+async fn a_refusal_names_nobody_if_the_client_gives_no_name() {
+    let world = World::new();
+    for name in ["", "stranger"] {
+        let mut stream = tls(&world, world.namespace.port(), None).await;
+        write(&mut stream, &connect_packet(name)).await.unwrap();
+        let answer = read(&mut stream, &mut bytes::BytesMut::new()).await;
+        assert!(matches!(&answer, Some(Packet::ConnAck(connack)) if connack.reason.is_error()), "{answer:?}");
+    }
+    assert_eq!(refused_clients(&world), [Value::Null, "stranger".into()]);
 }

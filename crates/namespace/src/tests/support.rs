@@ -9,6 +9,7 @@ use azmqtt_client::{Broker, StateChanges};
 use azmqtt_mqtt::{Publish, QoS, ReasonCode, SubscribeFilter};
 use azmqtt_net::{ClientCertificate, ConnectDeadlines, Endpoint, Trust};
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, Issuer, KeyPair, SanType};
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -168,6 +169,14 @@ pub async fn next(receiver: &Receiver) -> Received {
 
 pub async fn next_body(receiver: &Receiver) -> String {
     String::from_utf8(next(receiver).await.publish.payload.to_vec()).unwrap()
+}
+
+/// The clients in the events `connection.refused`; null if an event has none.
+pub fn refused_clients(world: &World) -> Vec<Value> {
+    let lines = world.namespace.events_after(0, Duration::ZERO);
+    let events = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let refused = events.filter(|event| event["type"] == "connection.refused");
+    refused.map(|event| event["client"].clone()).collect()
 }
 
 /// Waits until something holds.

@@ -246,7 +246,7 @@ async fn connected_for(seconds: u64, behaviours: &[(&str, &str)]) -> (World, Cli
     let world = World::with_issuer(behaviours);
     world.contoso(&["t/#"]);
     let tokens = Tokens::new("CUSTOM-JWT", &custom("pump", 4, seconds));
-    let mut config = world.token_config("pump", tokens.clone());
+    let mut config = world.token_config("session", tokens.clone());
     config.session_expiry = 0;
     let client = client(config);
     connect(&client).await.unwrap();
@@ -309,6 +309,7 @@ async fn a_renewal_must_show_the_same_client() {
         tokens.renew(&token);
         until(|| world.namespace.last_refusal().is_some_and(|refusal| refusal.contains(named))).await;
         until(|| client.last_error().is_some()).await;
+        assert_eq!(refused_clients(&world)[0], "pump", "as its other events name it");
     }
 }
 
