@@ -15,11 +15,13 @@ pub struct TwinRecord<'a> {
     device: &'a Device,
     state: MutexGuard<'a, DeviceState>,
     facts: OnceCell<DeviceFacts>,
+    /// Its `properties` with their metadata, which may be large: made once for all paths that lead there.
+    properties: OnceCell<Value>,
 }
 
 impl<'a> TwinRecord<'a> {
     pub fn new(device: &'a Device) -> Self {
-        Self { device, state: device.state(), facts: OnceCell::new() }
+        Self { device, state: device.state(), facts: OnceCell::new(), properties: OnceCell::new() }
     }
 
     fn facts(&self) -> &DeviceFacts {
@@ -29,7 +31,12 @@ impl<'a> TwinRecord<'a> {
     /// The value at a path in one member of the document; no other member is built.
     fn in_member(&self, names: &[String]) -> Option<Cow<'_, Value>> {
         let (first, rest) = names.split_first()?;
-        let member = self.state.twin().service_member(first, self.facts())?;
+        let member = || self.state.twin().service_member(first, self.facts());
+        if first == "properties" {
+            let properties = self.properties.get_or_init(|| member().unwrap_or_default());
+            return Path::walk(rest, properties).map(Cow::Borrowed);
+        }
+        let member = member()?;
         Some(Cow::Owned(if rest.is_empty() { member } else { Path::walk(rest, &member)?.clone() }))
     }
 }
@@ -67,4 +74,28 @@ impl Record for TwinRecord<'_> {
 fn inside<'a>(fields: &'a Map<String, Value>, names: &[String]) -> Option<Cow<'a, Value>> {
     let (first, rest) = names.split_first()?;
     Path::walk(rest, fields.get(first)?).map(Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use azmqtt_dialect::Twin;
+    use azmqtt_dialect::query::{Item, Query};
+
+    use super::*;
+    use crate::random;
+    use crate::registry::device::{Credentials, Kept};
+
+    #[test]
+    fn all_paths_to_metadata_lead_into_one_document() {
+        let keys = random::keys().unwrap();
+        let kept = Kept::new("a", "1", Credentials::from(keys), true, Twin::of_module());
+        let device = Device::new("a", "1", kept);
+        let record = TwinRecord::new(&device);
+        let text = "SELECT properties, properties.desired.$metadata AS d, properties.reported.$metadata AS r \
+                    FROM devices";
+        for column in Query::parse(text).unwrap().projections {
+            let Item::Property(path) = column.item else { panic!("not a property") };
+            assert!(matches!(record.get(&path), Some(Cow::Borrowed(Value::Object(_)))), "{path:?}");
+        }
+    }
 }
