@@ -1,5 +1,7 @@
 //! Names of resources and clients, each valid by its type.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -106,6 +108,25 @@ impl PartialEq for AuthenticationName {
 }
 
 impl Eq for AuthenticationName {}
+
+impl Ord for AuthenticationName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded.cmp(&other.folded)
+    }
+}
+
+impl PartialOrd for AuthenticationName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// As it is compared.
+impl Borrow<str> for AuthenticationName {
+    fn borrow(&self) -> &str {
+        &self.folded
+    }
+}
 
 impl Hash for AuthenticationName {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -221,6 +242,7 @@ mod tests {
         assert_eq!(name("Pump-Ä"), name("pump-ä"));
         assert_eq!(name("Pump").as_str(), "Pump");
         assert_ne!(name("pump"), name("pumps"));
+        assert!(name("a") < name("B") && name("B") < name("c"));
         assert_eq!(AuthenticationName::from(&ClientName::parse("Pump").unwrap()), name("pUMP"));
     }
 

@@ -3,6 +3,7 @@
 //! bindings.
 
 mod cache;
+mod groups;
 mod rights;
 mod verdict;
 
@@ -11,11 +12,11 @@ use std::sync::Arc;
 
 use crate::names::{AuthenticationName, GroupRef, ResourceName};
 use crate::principal::{Principal, Standing};
-use crate::query::Query;
 use crate::resources::{Directory, Permission, RoleScope, TopicSpace};
 use crate::topic::{Levels, RequestedFilter};
 
 pub use cache::TopicCache;
+pub use groups::Groups;
 pub use rights::Rights;
 pub use verdict::{Denial, Grounds, Source, Verdict};
 
@@ -65,7 +66,7 @@ impl<'a> Action<'a> {
 #[derive(Debug, Default)]
 pub struct Access {
     /// In the order of the bits of a [`Membership`].
-    groups: Vec<(ResourceName, Query)>,
+    groups: Groups,
     bindings: Vec<(Membership, Grant)>,
     spaces: Vec<Arc<TopicSpace>>,
     /// By the names under which identities of Entra ID show themselves.
@@ -104,7 +105,8 @@ impl Access {
             let source = Source::Binding { name: binding.name.clone(), group: binding.group.clone() };
             Some((members, Grant { source, space, permission: binding.permission }))
         });
-        let groups = directory.groups().map(|group| (group.name.clone(), group.query.clone())).collect();
+        let groups = directory.groups().map(|group| (group.name.clone(), group.query.clone()));
+        let groups = Groups(groups.collect());
         let mut roles: HashMap<_, Vec<_>> = HashMap::new();
         for assignment in directory.roles() {
             let name = AuthenticationName::from(&assignment.object_id);
@@ -166,14 +168,9 @@ impl Access {
         })
     }
 
-    /// The client groups to which a client belongs; empty for an identity with roles.
-    pub fn groups_of(&self, principal: &Principal, standing: Standing) -> Vec<GroupRef> {
-        if standing == Standing::Roles {
-            return Vec::new();
-        }
-        let named = self.groups.iter().filter(|(_, query)| query.includes(principal));
-        let named = named.map(|(name, _)| GroupRef::Named(name.clone()));
-        std::iter::once(GroupRef::All).chain(named).collect()
+    /// The client groups.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// Whether the Entra ID identity of this name has roles.
@@ -193,7 +190,7 @@ impl Access {
 
     fn membership(&self, principal: &Principal) -> Membership {
         let mut bits = Membership::ALL;
-        for (index, (_, query)) in self.groups.iter().enumerate() {
+        for (index, (_, query)) in self.groups.0.iter().enumerate() {
             if query.includes(principal) {
                 bits |= Membership::ALL << (index + 1);
             }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::attributes::{AttributeValue, Attributes};
 use crate::names::{AuthenticationName, ObjectId};
+use crate::query::Query;
 use crate::resources::{ClientGroup, PermissionBinding, RoleAssignment};
 use crate::template::Template;
 use crate::topic::InvalidTopic;
@@ -101,7 +102,7 @@ fn a_verdict_names_every_binding_that_allows_it() {
     let all = [own, "up-again upstairs contosotopics/topic1", "up-wide upstairs contosotopics/#"];
     assert_eq!(names(4, "contosotopics/topic1"), all);
     assert_eq!(names(4, "x"), ["no topic template matches in the topic spaces ContosoTopicSpace, wide"]);
-    let group = |floor| access.groups_of(&principal("a", floor), Standing::Resource).len();
+    let group = |floor| access.groups().of(&principal("a", floor), Standing::Resource).len();
     assert_eq!((group(1), group(4)), (1, 2));
 }
 
@@ -122,7 +123,7 @@ fn roles_are_the_grounds_of_an_identity_of_entra_id() {
     let subscribe = Action::Subscribe("contosotopics/topic1");
     let denied = Verdict::Denied(Denial::NoRole(Permission::Subscriber));
     assert_eq!(access.may(&identity, Standing::Roles, subscribe), denied);
-    assert!(access.groups_of(&identity, Standing::Roles).is_empty() && access.has_roles(&identity.name));
+    assert!(access.groups().of(&identity, Standing::Roles).is_empty() && access.has_roles(&identity.name));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use azmqtt_mqtt::Version;
 
 use super::session::{Identity, Link, Session};
 use super::state::Broker;
-use crate::access::{Action, Denial, Verdict};
+use crate::access::{Action, Denial, Groups, Verdict};
 use crate::attributes::Attributes;
 use crate::behaviours::DollarTopics;
 use crate::names::{AuthenticationName, GroupRef};
@@ -14,18 +14,16 @@ use crate::principal::{Principal, Standing};
 use crate::resources::Client;
 use crate::topic::is_hidden;
 
-/// Subscriptions after which a list of clients ends.
-const MAX_FILTERS: usize = 50_000;
+/// The number of subscriptions after which [`Broker::clients`] stops: it copies them while the broker is locked.
+const MAX_FILTERS: usize = 5_000;
 
 /// A client that has a resource or a session.
 #[derive(Debug)]
 pub struct ClientView {
-    /// The name that it shows.
-    pub name: AuthenticationName,
+    /// The identity of the client.
+    pub identity: Identity,
     /// Its resource, if it has one.
     pub resource: Option<Arc<Client>>,
-    /// The groups to which it belongs; roles know none.
-    pub groups: Vec<GroupRef>,
     /// Its sessions.
     pub sessions: Vec<SessionView>,
 }
@@ -58,28 +56,43 @@ pub struct Judgement {
 
 impl Broker {
     /// The clients whose folded names come after `after`, in order: at most `most`, and fewer if they have many
-    /// subscriptions.
+    /// subscriptions. The time does not depend on the number of all clients.
     pub fn clients(&self, after: &str, most: usize) -> Vec<ClientView> {
-        let resources = self.directory.clients().map(|client| &client.principal.name);
-        let mut names: Vec<_> = resources.chain(self.sessions.names()).collect();
-        names.retain(|name| name.folded() > after);
-        names.sort_unstable_by_key(|name| name.folded());
+        let resources = self.directory.clients_after(after).map(|client| &client.principal.name);
+        let sessions = self.sessions.names_after(after);
+        let mut names: Vec<_> = resources.take(most).chain(sessions.take(most)).collect();
+        names.sort_unstable();
         names.dedup();
         names.truncate(most);
         let mut room = MAX_FILTERS;
-        let views = names.into_iter().map(|name| self.client_view(name));
+        let views = names.into_iter().filter_map(|name| self.client(name));
         let views = views.take_while(|view| {
             let had_room = room > 0;
-            room = room.saturating_sub(view.sessions.iter().map(|session| session.filters.len()).sum());
+            room = room.saturating_sub(view.subscriptions());
             had_room
         });
         views.collect()
     }
 
+    /// The client with this name, if it has a resource or a session.
+    pub fn client(&self, name: &AuthenticationName) -> Option<ClientView> {
+        let identity = self.identity_of(name)?;
+        let resource = self.directory.client_of(name).cloned();
+        let keys = self.sessions.of_name(name).iter();
+        let sessions: Vec<_> = keys.filter_map(|key| self.sessions.get(*key)).map(SessionView::of).collect();
+        let is_there = resource.is_some() || !sessions.is_empty();
+        is_there.then_some(ClientView { identity, resource, sessions })
+    }
+
+    /// The client groups.
+    pub fn groups(&self) -> &Groups {
+        self.access.groups()
+    }
+
     /// Whether the client of this name may do that; `None` if it is unknown.
     pub fn may(&self, name: &AuthenticationName, action: Action<'_>) -> Option<Judgement> {
         let identity = self.identity_of(name)?;
-        let groups = self.access.groups_of(&identity.principal, identity.standing);
+        let groups = self.groups().of(&identity.principal, identity.standing);
         let verdict = self.judge(&identity, action);
         Some(Judgement { name: identity.principal.name.clone(), groups, verdict })
     }
@@ -97,17 +110,6 @@ impl Broker {
             Verdict::Denied(Denial::Dollar)
         } else {
             self.access.may(principal, *standing, action)
-        }
-    }
-
-    fn client_view(&self, name: &AuthenticationName) -> ClientView {
-        let keys = self.sessions.of_name(name).iter();
-        let groups = self.identity_of(name).map(|of| self.access.groups_of(&of.principal, of.standing));
-        ClientView {
-            name: name.clone(),
-            resource: self.directory.client_of(name).cloned(),
-            groups: groups.unwrap_or_default(),
-            sessions: keys.filter_map(|key| self.sessions.get(*key)).map(SessionView::of).collect(),
         }
     }
 
@@ -129,6 +131,18 @@ impl Broker {
             .or_else(resource)
             .or_else(|| sessions().next().map(known))
             .or_else(|| self.access.has_roles(name).then(with_roles))
+    }
+}
+
+impl ClientView {
+    /// The name that it shows.
+    pub fn name(&self) -> &AuthenticationName {
+        &self.identity.principal.name
+    }
+
+    /// How many subscriptions its sessions have.
+    pub fn subscriptions(&self) -> usize {
+        self.sessions.iter().map(|session| session.filters.len()).sum()
     }
 }
 

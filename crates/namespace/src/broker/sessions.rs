@@ -1,6 +1,7 @@
 //! All sessions, by their keys, their client identifiers, and how many each authentication name has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ pub struct Sessions {
     slots: Vec<Option<Box<Session>>>,
     free: Vec<u32>,
     by_client_id: HashMap<Arc<str>, SessionKey>,
-    by_name: HashMap<AuthenticationName, Vec<SessionKey>>,
+    by_name: BTreeMap<AuthenticationName, Vec<SessionKey>>,
     /// When each of them is looked after, if it has said so.
     deadlines: BTreeSet<(Instant, SessionKey)>,
     connected: usize,
@@ -38,9 +39,9 @@ impl Sessions {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The authentication names that have sessions, in any order.
-    pub fn names(&self) -> impl Iterator<Item = &AuthenticationName> {
-        self.by_name.keys()
+    /// The authentication names with sessions whose folded form comes after `after`, in order.
+    pub fn names_after(&self, after: &str) -> impl Iterator<Item = &AuthenticationName> {
+        self.by_name.range::<str, _>((Excluded(after), Unbounded)).map(|(name, _)| name)
     }
 
     pub fn find(&self, client_id: &str) -> Option<SessionKey> {

@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /azmqtt/clients?after=NAME` | 200, the clients that have resources or sessions, sorted by name; at most 10,000 |
+//! | `GET /azmqtt/clients?client=NAME` | 200, only the client with this name; empty if there is none |
 //! | `GET /azmqtt/access?client=NAME&publish=TOPIC` or `&subscribe=FILTER` | 200, whether it may, and which permission bindings allow it or why it is denied; 404 for an unknown client |
 
 use std::sync::Arc;
@@ -17,13 +18,19 @@ use serde_json::{Value, json};
 use super::answer::{JsonBody, Refusal};
 use super::query::Query;
 use super::request::{cut, off_thread};
-use crate::access::{Action, Grounds, Source, Verdict};
-use crate::broker::{ClientView, Judgement, SessionView};
+use crate::access::{Action, Grounds, Groups, Source, Verdict};
+use crate::broker::{Broker, ClientView, Judgement, SessionView};
 use crate::names::{AuthenticationName, ClientName, GroupRef, ResourceName};
 use crate::shared::Shared;
 
 /// The most clients in one answer.
 const MAX_CLIENTS: usize = 10_000;
+
+/// The number of subscriptions after which an answer ends.
+const MAX_SUBSCRIPTIONS: usize = 50_000;
+
+/// The most clients that are read while the broker is locked.
+const AT_ONCE: usize = 250;
 
 /// The routes, below [`super::OWN_ROOT`].
 pub fn routes() -> Router<Arc<Shared>> {
@@ -31,18 +38,44 @@ pub fn routes() -> Router<Arc<Shared>> {
 }
 
 async fn clients(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonBody, Refusal> {
-    query.check_names(&["after"])?;
-    let after = query.get("after").unwrap_or_default().to_lowercase();
-    let shown = off_thread(&shared, move |shared| {
-        let views = shared.broker.lock().clients(&after, MAX_CLIENTS);
-        Ok(views.iter().map(show_client).collect())
-    });
-    Ok(JsonBody(StatusCode::OK, shown.await?))
+    query.check_names(&["after", "client"])?;
+    let shown = match (query.get("client"), query.get("after")) {
+        (Some(_), Some(_)) => {
+            return Err(invalid("Pass at most one of the parameters client and after."));
+        }
+        (Some(client), None) => {
+            let broker = shared.broker.lock();
+            let found = find(&broker, client, |name| broker.client(name))?;
+            let groups = broker.groups().clone();
+            drop(broker);
+            found.iter().map(|view| show_client(view, &groups)).collect()
+        }
+        (None, after) => {
+            let after = after.unwrap_or_default().to_lowercase();
+            off_thread(&shared, move |shared| Ok(list(shared, after))).await?
+        }
+    };
+    Ok(JsonBody(StatusCode::OK, shown))
+}
+
+/// The clients whose folded names come after `after`. The broker is unlocked between batches.
+fn list(shared: &Shared, mut after: String) -> Value {
+    let (mut shown, mut subscriptions) = (Vec::new(), 0);
+    while shown.len() < MAX_CLIENTS && subscriptions < MAX_SUBSCRIPTIONS {
+        let broker = shared.broker.lock();
+        let views = broker.clients(&after, AT_ONCE.min(MAX_CLIENTS - shown.len()));
+        let groups = broker.groups().clone();
+        drop(broker);
+        let Some(last) = views.last() else { break };
+        last.name().folded().clone_into(&mut after);
+        subscriptions += views.iter().map(ClientView::subscriptions).sum::<usize>();
+        shown.extend(views.iter().map(|view| show_client(view, &groups)));
+    }
+    shown.into()
 }
 
 async fn access(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonBody, Refusal> {
     query.check_names(&["client", "publish", "subscribe"])?;
-    let invalid = |message: &str| Refusal::bad_request("InvalidRequest", message);
     let given = |name| query.get(name).filter(|value| !value.is_empty());
     let client = given("client").ok_or_else(|| invalid("The parameter client is missing."))?;
     let action = match (given("publish"), given("subscribe")) {
@@ -50,12 +83,8 @@ async fn access(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonB
         (None, Some(filter)) => Action::Subscribe(filter),
         _ => return Err(invalid("Pass exactly one of the parameters publish and subscribe.")),
     };
-    let name = AuthenticationName::parse(client).map_err(|error| invalid(&format!("client: {error}")))?;
     let broker = shared.broker.lock();
-    let judgement = broker.may(&name, action).or_else(|| {
-        let resource = broker.directory().client(&ClientName::parse(client).ok()?)?;
-        broker.may(&resource.principal.name, action)
-    });
+    let judgement = find(&broker, client, |name| broker.may(name, action))?;
     drop(broker);
     let judgement = judgement.ok_or_else(|| {
         let message = format!("The client '{}' has no resource, session or role.", cut(client));
@@ -64,13 +93,31 @@ async fn access(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonB
     Ok(JsonBody(StatusCode::OK, show_judgement(&judgement)))
 }
 
-fn show_client(view: &ClientView) -> Value {
-    let resource = view.resource.as_ref();
+/// Looks up the client with this authentication name, or else the client whose resource has this name.
+fn find<T>(
+    broker: &Broker,
+    client: &str,
+    of: impl Fn(&AuthenticationName) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    let name = AuthenticationName::parse(client).map_err(|error| invalid(&format!("client: {error}")))?;
+    let of_resource = || {
+        let resource = broker.directory().client(&ClientName::parse(client).ok()?)?;
+        of(&resource.principal.name)
+    };
+    Ok(of(&name).or_else(of_resource))
+}
+
+fn invalid(message: &str) -> Refusal {
+    Refusal::bad_request("InvalidRequest", message)
+}
+
+fn show_client(view: &ClientView, groups: &Groups) -> Value {
+    let (resource, identity) = (view.resource.as_ref(), &view.identity);
     json!({
-        "client": view.name.as_str(),
+        "client": view.name().as_str(),
         "resource": resource.map(|client| client.name.as_str()),
         "enabled": resource.map(|client| client.is_enabled),
-        "groups": show_groups(&view.groups),
+        "groups": show_groups(&groups.of(&identity.principal, identity.standing)),
         "sessions": view.sessions.iter().map(show_session).collect::<Value>(),
     })
 }

@@ -1,6 +1,7 @@
 //! All resources of a namespace, each of them valid, and the rules between them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use crate::limits::{
@@ -16,7 +17,7 @@ use crate::resources::{
 #[derive(Debug)]
 pub struct Directory {
     clients: BTreeMap<ClientName, Arc<Client>>,
-    by_authentication_name: HashMap<AuthenticationName, ClientName>,
+    by_authentication_name: BTreeMap<AuthenticationName, Arc<Client>>,
     groups: BTreeMap<ResourceName, ClientGroup>,
     spaces: BTreeMap<ResourceName, Arc<TopicSpace>>,
     bindings: BTreeMap<ResourceName, PermissionBinding>,
@@ -29,7 +30,7 @@ impl Directory {
     pub fn new(most_clients: usize) -> Self {
         Self {
             clients: BTreeMap::new(),
-            by_authentication_name: HashMap::new(),
+            by_authentication_name: BTreeMap::new(),
             groups: BTreeMap::new(),
             spaces: BTreeMap::new(),
             bindings: BTreeMap::new(),
@@ -55,7 +56,7 @@ impl Directory {
         if existing.is_some_and(|existing| existing.principal.name.as_str() != name.as_str()) {
             return Err(ResourceError::AuthenticationNameChanged);
         }
-        if self.by_authentication_name.get(name).is_some_and(|owner| *owner != client.name) {
+        if self.by_authentication_name.get(name).is_some_and(|owner| owner.name != client.name) {
             return Err(ResourceError::AuthenticationNameTaken(name.to_string()));
         }
         let is_new = existing.is_none();
@@ -68,8 +69,9 @@ impl Directory {
     /// Makes a client, or changes the one of its name. Whether it is new.
     pub fn put_client(&mut self, client: Client) -> Result<bool, ResourceError> {
         let is_new = self.check_client(&client)?;
-        self.by_authentication_name.insert(client.principal.name.clone(), client.name.clone());
-        self.clients.insert(client.name.clone(), Arc::new(client));
+        let client = Arc::new(client);
+        self.by_authentication_name.insert(client.principal.name.clone(), client.clone());
+        self.clients.insert(client.name.clone(), client);
         Ok(is_new)
     }
 
@@ -87,12 +89,17 @@ impl Directory {
 
     /// The client that shows itself under this name.
     pub fn client_of(&self, name: &AuthenticationName) -> Option<&Arc<Client>> {
-        self.clients.get(self.by_authentication_name.get(name)?)
+        self.by_authentication_name.get(name)
     }
 
     /// All clients, by their names.
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.clients.values()
+    }
+
+    /// The clients whose folded authentication names come after `after`, in the order of these names.
+    pub fn clients_after(&self, after: &str) -> impl Iterator<Item = &Arc<Client>> {
+        self.by_authentication_name.range::<str, _>((Excluded(after), Unbounded)).map(|(_, client)| client)
     }
 
     /// Whether a client group of this name would be new, or why it cannot be put.

@@ -90,11 +90,16 @@ fn a_list_of_clients_ends_after_many_and_goes_on_behind_a_name() {
     world.subscribe(&mut peers[0], Subscribe::new("t/a", QOS1));
     let names = |after, most| {
         let clients = world.broker.clients(after, most);
-        clients.iter().map(|client| client.name.to_string()).collect::<Vec<_>>()
+        clients.iter().map(|client| client.name().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names("", 10), ["A", "b", "c"]);
     assert_eq!(names("", 2), ["A", "b"]);
     assert_eq!(names("b", 2), ["c"]);
     let clients = world.broker.clients("a", 1);
     assert_eq!(clients[0].sessions[0].filters, ["t/a".into()]);
+    // A client that is a resource and has a session is one.
+    let resource = Client::new(ClientName::parse("b").unwrap());
+    world.change(|directory| directory.put_client(resource)).unwrap();
+    assert_eq!(world.broker.clients("", 3).len(), 3);
+    assert!(world.broker.clients("a", 1)[0].resource.is_some());
 }

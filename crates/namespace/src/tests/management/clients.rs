@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::http::*;
 use crate::Namespace;
-use crate::names::ClientName;
+use crate::names::{AuthenticationName, ClientName};
 use crate::resources::{self, Permission};
 use crate::tests::support::*;
 
@@ -48,7 +48,38 @@ async fn clients_are_listed_with_their_groups_and_sessions() {
     assert_eq!(clients, json!([aside, sensor]));
     assert_eq!(get(namespace, "/azmqtt/clients?after=ASIDE").await.json(), json!([sensor]));
     assert_eq!(get(namespace, "/azmqtt/clients?after=sensor").await.json(), json!([]));
+    for (name, found) in [("sensor", json!([sensor])), ("aside", json!([aside])), ("nobody", json!([]))] {
+        assert_eq!(get(namespace, &format!("/azmqtt/clients?client={name}")).await.json(), found, "{name}");
+    }
     close(&client).await;
+}
+
+#[tokio::test]
+async fn a_client_is_found_by_both_of_its_names_and_has_a_role_for_none() {
+    let world = World::new();
+    let namespace = &world.namespace;
+    let shown = AuthenticationName::parse("pump/1").unwrap();
+    let pump = resources::Client::new(ClientName::parse("p1").unwrap()).with_authentication_name(shown);
+    namespace.put_client(pump).unwrap();
+    for name in ["PUMP%2F1", "p1"] {
+        let found = get(namespace, &format!("/azmqtt/clients?client={name}")).await.json();
+        assert_eq!((&found[0]["client"], &found[1]), (&json!("pump/1"), &Value::Null), "{name}");
+    }
+    let id = "00000000-0000-0000-0000-000000000001";
+    namespace.put_role_assignment(id, Permission::Publisher, None).unwrap();
+    assert_eq!(get(namespace, &format!("/azmqtt/clients?client={id}")).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn a_long_list_has_every_client_once_in_order() {
+    let world = World::new();
+    let names: Vec<_> = (0..600).map(|number| format!("c{number:03}")).collect();
+    for name in names.iter().rev() {
+        world.namespace.put_client(disabled(name)).unwrap();
+    }
+    let listed = get(&world.namespace, "/azmqtt/clients").await.json();
+    let listed = listed.as_array().unwrap().iter().map(|client| client["client"].as_str().unwrap());
+    assert_eq!(listed.collect::<Vec<_>>(), names);
 }
 
 #[tokio::test]
@@ -128,7 +159,9 @@ async fn queries_are_checked_and_bounded() {
         let answer = get(namespace, &format!("/azmqtt/access?{query}")).await;
         assert_eq!(answer.status, status, "{query:.60}");
     }
-    assert_eq!(get(namespace, "/azmqtt/clients?x").await.status, 400);
+    for query in ["x", "client=", "client=a&after=b", "client=a&client=b"] {
+        assert_eq!(get(namespace, &format!("/azmqtt/clients?{query}")).await.status, 400, "{query}");
+    }
     for target in ["/azmqtt/clients", "/azmqtt/access?client=a&publish=b"] {
         assert_eq!(send(namespace, "GET", target, "", b"").await.refusal().0, 401, "{target}");
         assert_eq!(request_at(namespace, "POST", target, &Value::Null).await.refusal().0, 405, "{target}");
