@@ -6,9 +6,8 @@ use std::time::Instant;
 use azmqtt_mqtt::{Connect, Properties, PropertiesBuilder, ReasonCode, Server, Version, Will};
 
 use super::connection::Connection;
-use super::denials::Denials;
 use super::outcome::{End, Refusal};
-use super::rates::{Inbound, Outbound};
+use super::rates::{Denials, Inbound, Outbound};
 use super::session::{Identity, Link, Online, Queue, Session, Token};
 use super::state::Broker;
 use crate::access::{Rights, TopicCache};

@@ -5,36 +5,11 @@
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::rates::Meter;
 use super::state::Broker;
 use crate::access::{Action, Verdict};
 use crate::life_cycle::{PUBLISH_REFUSED, SUBSCRIBE_REFUSED};
 use crate::limits::MAX_TOPIC_BYTES;
 use azmqtt_local::watch::{Event, Members};
-
-/// The most events of a session in a second.
-const OF_SESSION: u32 = 5;
-/// The most events of all sessions in a second.
-const OF_ALL: u32 = 50;
-
-/// Counts the recent events of a session.
-#[derive(Debug, Default)]
-pub struct Denials {
-    noted: Meter,
-    /// Denials without an event since the last event.
-    left_out: u64,
-}
-
-impl Denials {
-    /// `Some` if another event is allowed, with the number of denials of the session left out before it.
-    fn take(&mut self, all: &mut Meter, now: Instant) -> Option<u64> {
-        if self.noted.take(1, OF_SESSION, now) && all.take(1, OF_ALL, now) {
-            return Some(std::mem::take(&mut self.left_out));
-        }
-        self.left_out += 1;
-        None
-    }
-}
 
 impl Broker {
     /// Records that a client was denied an action, and why.

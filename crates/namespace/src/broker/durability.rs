@@ -7,8 +7,8 @@ use azmqtt_local::journal::Status;
 use azmqtt_mqtt::Publish;
 
 use super::connection::Connection;
-use super::denials::Denials;
 use super::outcome::End;
+use super::rates::Denials;
 use super::session::{Identity, Link, Offline, Queue, Session, Token, Waiting, size};
 use super::state::Broker;
 use crate::access::{Access, TopicCache};

@@ -41,6 +41,30 @@ impl Meter {
     }
 }
 
+/// The most events about denied actions of a session in a second.
+const DENIALS_OF_SESSION: u32 = 5;
+/// The most such events of all sessions in a second.
+const DENIALS_OF_ALL: u32 = 50;
+
+/// Counts the recent events about denied actions of a session.
+#[derive(Debug, Default)]
+pub struct Denials {
+    noted: Meter,
+    /// Denials without an event since the last event.
+    left_out: u64,
+}
+
+impl Denials {
+    /// `Some` if another event is allowed, with the number of denials of the session left out before it.
+    pub fn take(&mut self, all: &mut Meter, now: Instant) -> Option<u64> {
+        if self.noted.take(1, DENIALS_OF_SESSION, now) && all.take(1, DENIALS_OF_ALL, now) {
+            return Some(std::mem::take(&mut self.left_out));
+        }
+        self.left_out += 1;
+        None
+    }
+}
+
 /// Messages and their bytes, of a session or of all.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Inbound {

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
 use azmqtt_net::buffers;
 
-use super::denials::Denials;
-use super::rates::{Inbound, Outbound, Throttle};
+use super::rates::{Denials, Inbound, Outbound, Throttle};
 use crate::access::{Rights, TopicCache};
 use crate::faults::NowFault;
 use crate::life_cycle::SessionOfClient;
