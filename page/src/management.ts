@@ -100,6 +100,13 @@ export async function clients(api: Api): Promise<Client[]> {
   return all;
 }
 
+/** One client, by its authentication name. */
+export async function clientOf(api: Api, name: string): Promise<Client | undefined> {
+  const found = await api.get("/azmqtt/clients", `&client=${encodeURIComponent(name)}`);
+  // The service also finds a client by the name of its resource.
+  return Array.isArray(found) ? found.filter(isObject).map(client).find((each) => each.name === name) : undefined;
+}
+
 function client(found: JsonObject): Client {
   const sessions = found["sessions"];
   return {

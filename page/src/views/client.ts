@@ -5,7 +5,7 @@ import { readAttributes } from "../attributes";
 import type { Context, View } from "../context";
 import { Notice, button, empty, field, fill, h, panel, say, sureButton, topicChip } from "../dom";
 import { clock, isObject, pretty, text } from "../format";
-import { Management, binding, clients, isConnected, texts, type Binding, type Client, type MqttSession, type Resource } from "../management";
+import { Management, binding, clientOf, isConnected, texts, type Binding, type Client, type MqttSession, type Resource } from "../management";
 import { Poll } from "../poll";
 import type { Entry } from "../stream";
 import { Table } from "../table";
@@ -83,7 +83,7 @@ export class ClientView implements View {
 
   async #load(): Promise<void> {
     try {
-      const found = (await clients(this.context.api)).find(({ name }) => name === this.name);
+      const found = await clientOf(this.context.api, this.name);
       const [bindings, spaces] = await Promise.all([
         this.#management.list("permissionBindings"),
         this.#management.list("topicSpaces"),
