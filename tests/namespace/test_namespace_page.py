@@ -44,7 +44,7 @@ def test_a_link_becomes_a_token_for_the_management_api() -> None:
         origin = f"https://localhost:{namespace.https_port}"
         assert url.startswith(f"{origin}/#open=")
         session = redeem(namespace, url)
-        assert set(session) == {"token", "kind", "hostname", "resource_id"}
+        assert set(session) == {"token", "kind", "hostname", "resource_id", "records"}
         assert (session["kind"], session["resource_id"]) == ("namespace", namespace.resource_id)
         with pytest.raises(urllib.error.HTTPError, match="401"):
             redeem(namespace, url)
