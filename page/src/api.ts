@@ -53,6 +53,11 @@ export class Api {
 
   /** Sends a request; the answer's body is JSON, or `null`. */
   async send(method: string, path: string, options: Options = {}): Promise<Answer> {
+    return this.#read(await this.#request(method, path, options), options);
+  }
+
+  /** Sends a request, and waits for the head of the answer. */
+  async #request(method: string, path: string, options: Options): Promise<Response> {
     const authorization = options.authorization ?? this.authorization;
     const headers: Record<string, string> = { Authorization: authorization, ...options.headers };
     const body = options.raw ?? (options.body === undefined ? null : JSON.stringify(options.body));
@@ -61,12 +66,14 @@ export class Api {
     }
     const query = `${this.version(path)}${options.query ?? ""}`.replace(/^&/, "");
     const target = query === "" ? path : `${path}?${query}`;
-    let answer: Response;
     try {
-      answer = await fetch(target, { method, headers, body, credentials: "omit", cache: "no-store" });
+      return await fetch(target, { method, headers, body, credentials: "omit", cache: "no-store" });
     } catch {
       throw new Error("The service does not answer. Is it still running?");
     }
+  }
+
+  async #read(answer: Response, options: Options): Promise<Answer> {
     const content = await answer.text();
     if (!answer.ok) {
       if (answer.status === 401 && options.authorization === undefined) {
@@ -85,14 +92,19 @@ export class Api {
     return (await this.send("GET", path, { query })).body;
   }
 
-  /** A page of a query in IoT Hub's language, and what the next one is asked for with. */
-  async query(query: string, size: number, continuation = ""): Promise<[JsonObject[], string]> {
+  /** A page of a query in IoT Hub's language, which is still being read, and what the next one is asked for with. */
+  async query(query: string, size: number, continuation = ""): Promise<[Promise<JsonObject[]>, string]> {
     const headers: Record<string, string> = { "x-ms-max-item-count": String(size) };
     if (continuation !== "") {
       headers["x-ms-continuation"] = continuation;
     }
-    const answer = await this.send("POST", "/devices/query", { body: { query }, headers });
-    const rows = Array.isArray(answer.body) ? answer.body.filter(isObject) : [];
+    const options = { body: { query }, headers };
+    const answer = await this.#request("POST", "/devices/query", options);
+    const body = this.#read(answer, options);
+    if (!answer.ok) {
+      await body;
+    }
+    const rows = body.then(({ body: found }) => (Array.isArray(found) ? found.filter(isObject) : []));
     return [rows, answer.headers.get("x-ms-continuation") ?? ""];
   }
 }

@@ -81,17 +81,20 @@ export class Devices implements View {
     const run = ++this.#loading;
     const where = this.#where.value.trim();
     const query = where === "" ? SELECT : `${SELECT} WHERE ${where}`;
-    const rows: Row[] = [];
+    let rows: Row[] = [];
     try {
       let continuation = "";
+      // The next page is asked for while this one is read.
+      const pages: Promise<JsonObject[]>[] = [];
       do {
         const [page, next] = await this.context.api.query(query, PAGE, continuation);
-        if (run !== this.#loading) {
-          return;
-        }
-        rows.push(...page.map(row));
+        pages.push(page);
         continuation = next;
-      } while (continuation !== "" && rows.length < MOST);
+      } while (continuation !== "" && pages.length * PAGE < MOST && run === this.#loading);
+      rows = (await Promise.all(pages)).flat().map(row);
+      if (run !== this.#loading) {
+        return;
+      }
       this.#notice.clear();
     } catch (error) {
       this.#notice.bad(error);

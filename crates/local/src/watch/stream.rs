@@ -20,6 +20,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The time between two chunks, in which entries gather: a reader of a busy service is woken fifty times a second.
 const PACE: Duration = Duration::from_millis(20);
 
+/// The same for an answer with a rate, which is for a display.
+const DISPLAY_PACE: Duration = Duration::from_millis(100);
+
 /// Longer than any service runs.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
@@ -87,7 +90,7 @@ impl Stream {
         while !self.over {
             if self.slowed {
                 // An answer with a rate sends its entries in chunks, not one by one.
-                sleep_until((self.looked + PACE).min(self.until)).await;
+                sleep_until((self.looked + self.pace()).min(self.until)).await;
             }
             // Whatever comes from here on wakes the reader.
             let grown = feeds.iter().map(|feed| feed.grown().notified());
@@ -107,7 +110,7 @@ impl Stream {
             let heartbeat = self.asked.form.heartbeat().filter(|_| self.written + HEARTBEAT < self.until);
             let silent_at = heartbeat.map_or(self.until, |_| self.written + HEARTBEAT);
             match (timeout_at(silent_at, woken).await, heartbeat) {
-                (Ok(_), _) => sleep_until((self.written + PACE).min(self.until)).await,
+                (Ok(_), _) => sleep_until((self.written + self.pace()).min(self.until)).await,
                 (Err(_), Some(heartbeat)) => {
                     self.written = Instant::now();
                     return Some(Bytes::from_static(heartbeat.as_bytes()));
@@ -116,6 +119,10 @@ impl Stream {
             }
         }
         None
+    }
+
+    fn pace(&self) -> Duration {
+        if self.asked.rate.is_some() { DISPLAY_PACE } else { PACE }
     }
 
     fn feeds(&self) -> Vec<Arc<dyn Feed>> {
