@@ -2,9 +2,10 @@
 
 ``python benches/page.py [--devices 10000] [--rate 1000] [--seconds 20] [--messages 1000000] [--rounds 5]``
 
-Runs in the environment of the interpreter, which has azmqtt in a release build, cryptography and pytest. Hub and sender are in
-this process; the browser is Debian's Chromium, headless, without a GPU: it draws with the processor. Its CPU is that of
-all its processes. ``--messages`` are sent as fast as a device can, in turns with and without a page that shows them.
+Runs in the environment of the interpreter, which has azmqtt in a release build, cryptography and pytest. Hub and
+sender are in this process; the browser is Debian's Chromium, headless, without a GPU: it draws with the processor. Its
+CPU is that of all its processes. ``--messages`` are sent as fast as a device can, in turns with and without a page
+that shows them.
 """
 
 from __future__ import annotations
