@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,8 +61,9 @@ where
     }
 
     fn ask(self: &Arc<Self>, key: &K) -> io::Result<watch::Receiver<Option<V>>> {
-        let now = Instant::now();
         let mut running = self.running.lock();
+        // Not before the lock is held: a call that ends meanwhile sets the time from which on nobody joins it.
+        let now = Instant::now();
         let running = match running.entry(key.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
@@ -85,41 +87,27 @@ where
     fn spawn(self: &Arc<Self>, key: K) -> io::Result<()> {
         let merged = Arc::clone(self);
         let call = move || {
-            let ending = Ending { merged: &merged, key: &key };
-            let answer = (merged.work)(&key);
-            ending.tell(answer);
+            // A panic is printed where it happens; those who wait are told by `end`.
+            let answer = catch_unwind(AssertUnwindSafe(|| (merged.work)(&key))).ok();
+            merged.end(&key, answer);
         };
         thread::Builder::new().name(self.name.to_owned()).spawn(call).map(drop)
     }
-}
 
-/// Takes a thread off the books, even if its work panics.
-struct Ending<'a, K: Eq + Hash, V> {
-    merged: &'a Merged<K, V>,
-    key: &'a K,
-}
-
-impl<K: Eq + Hash, V> Ending<'_, K, V> {
-    /// Answers all who wait. Who asks from now on needs a new call.
-    fn tell(&self, answer: V) {
-        let mut running = self.merged.running.lock();
-        if let Some(running) = running.get_mut(self.key) {
-            let answered = std::mem::replace(&mut running.answer, watch::Sender::new(None));
+    /// Takes a thread off the books and answers all who wait, at once: nobody joins a call that has ended.
+    fn end(&self, key: &K, answer: Option<V>) {
+        let mut running = self.running.lock();
+        let Some(calls) = running.get_mut(key) else { return };
+        calls.threads -= 1;
+        if let Some(answer) = answer {
+            let answered = std::mem::replace(&mut calls.answer, watch::Sender::new(None));
             answered.send_replace(Some(answer));
-            running.fresh_until = Instant::now();
+            // The others may hang: a new call is needed.
+            calls.fresh_until = Instant::now();
         }
-    }
-}
-
-impl<K: Eq + Hash, V> Drop for Ending<'_, K, V> {
-    fn drop(&mut self) {
-        let mut running = self.merged.running.lock();
-        if let Some(counted) = running.get_mut(self.key) {
-            counted.threads -= 1;
-            if counted.threads == 0 {
-                // Who waits now, after a panic, is told by the end of the sender.
-                running.remove(self.key);
-            }
+        if calls.threads == 0 {
+            // After a panic, the end of the sender tells those who wait.
+            running.remove(key);
         }
     }
 }
@@ -221,6 +209,22 @@ mod tests {
         timeout(LONG, answer.wait_for(Option::is_some)).await.unwrap().unwrap();
         while !rig.merged.running.lock().is_empty() {
             tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_call_that_ends_is_joined_by_nobody() {
+        let merged = rig(0).merged;
+        let asking = (0..8).map(|_| {
+            let merged = Arc::clone(&merged);
+            tokio::spawn(async move {
+                for _ in 0..500 {
+                    timeout(LONG, merged.call(&"healthy".to_owned())).await.unwrap().unwrap();
+                }
+            })
+        });
+        for asking in asking.collect::<Vec<_>>() {
+            asking.await.unwrap();
         }
     }
 
