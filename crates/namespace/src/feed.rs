@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use crate::messages::{MessageLog, PublishedMessage};
 use crate::topic::{Levels, matches};
 use azmqtt_local::packets::properties_as_json;
-use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page};
+use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page, Readers};
 
 impl Feed for MessageLog {
     fn newest(&self) -> u64 {
@@ -24,8 +22,8 @@ impl Feed for MessageLog {
         })
     }
 
-    fn grown(&self) -> &Notify {
-        self.moved()
+    fn readers(&self) -> &Readers {
+        self.readers()
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use azmqtt_mqtt::Publish;
-use tokio::sync::Notify;
 
 use crate::principal::Principal;
 use crate::topic::{InvalidTopic, Levels, matches};
+use azmqtt_local::watch::Readers;
 use azmqtt_net::sync::{Condvar, Mutex};
 
 /// The memory of a message besides its topic, payload and properties, roughly: for the ring's bound.
@@ -65,7 +65,7 @@ pub struct MessageLog {
     ring: Mutex<Ring>,
     grown: Condvar,
     /// The same for tasks.
-    moved: Notify,
+    readers: Readers,
 }
 
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl MessageLog {
                 max_bytes: bytes,
                 ring: Mutex::default(),
                 grown: Condvar::new(),
-                moved: Notify::new(),
+                readers: Readers::default(),
             })),
         }
     }
@@ -114,12 +114,12 @@ impl MessageLog {
             self.grown.notify_all();
         }
         drop(ring);
-        self.moved.notify_waiters();
+        self.readers.wake();
     }
 
-    /// Told of every message.
-    pub(crate) fn moved(&self) -> &Notify {
-        &self.moved
+    /// Woken by every message.
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The messages after a number, at most so many; and how many are gone before the first of them.

@@ -1,9 +1,8 @@
 //! Telemetry as readers of the hub's streams see it.
 
 use azmqtt_dialect::property_bag::system;
-use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page};
+use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page, Readers};
 use serde_json::Map;
-use tokio::sync::Notify;
 
 use super::telemetry::{Recorder, TelemetryMessage};
 
@@ -22,8 +21,8 @@ impl Feed for Recorder {
         })
     }
 
-    fn grown(&self) -> &Notify {
-        self.grown()
+    fn readers(&self) -> &Readers {
+        self.readers()
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::properties::RecordedProperties;
 use crate::config::Recording;
@@ -14,6 +13,7 @@ use crate::id::{Id, Whose};
 use crate::unix_time::unix_seconds;
 use azmqtt_dialect::property_bag::system;
 use azmqtt_dialect::time;
+use azmqtt_local::watch::Readers;
 use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Bodies up to this size are copied out of the read buffer, so that one of them does not hold the whole of it.
@@ -143,7 +143,7 @@ pub(crate) struct Recorder {
     log: Mutex<Log>,
     reached: Condvar,
     /// The same for tasks, of every message.
-    grown: Notify,
+    readers: Readers,
 }
 
 #[derive(Default)]
@@ -178,7 +178,7 @@ pub(crate) struct Incoming {
 
 impl Recorder {
     pub fn new(policy: Recording) -> Self {
-        Self { policy, log: Mutex::default(), reached: Condvar::new(), grown: Notify::new() }
+        Self { policy, log: Mutex::default(), reached: Condvar::new(), readers: Readers::default() }
     }
 
     /// Takes a message.
@@ -205,7 +205,7 @@ impl Recorder {
             self.reached.notify_all();
         }
         drop(log);
-        self.grown.notify_waiters();
+        self.readers.wake();
     }
 
     /// Whether messages are kept, and not only counted.
@@ -213,9 +213,9 @@ impl Recorder {
         matches!(self.policy, Recording::Keep { .. })
     }
 
-    /// Told of every message.
-    pub(super) fn grown(&self) -> &Notify {
-        &self.grown
+    /// Woken by every message.
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The messages after a number, at most so many; and how many are gone before the first of them.

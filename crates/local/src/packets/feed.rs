@@ -1,12 +1,11 @@
 //! Recorded packets as readers of the service's streams see them: JSON by the names of Python's `azmqtt.Packet`.
 
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::log::PacketLog;
 use super::properties::{RecordedProperty, RecordedValue};
 use super::record::{Content, Direction, PacketRecord};
-use crate::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page};
+use crate::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page, Readers};
 use azmqtt_mqtt::{Properties, SubscribeFilter, Version};
 
 impl Feed for PacketLog {
@@ -23,8 +22,8 @@ impl Feed for PacketLog {
         })
     }
 
-    fn grown(&self) -> &Notify {
-        self.moved()
+    fn readers(&self) -> &Readers {
+        self.readers()
     }
 }
 

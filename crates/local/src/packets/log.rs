@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::Notify;
-
 use super::properties::RecordedProperty;
 use super::record::{ClientName, Content, Direction, PacketRecord};
 use super::tap::Tap;
+use crate::watch::Readers;
 use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Whether MQTT packets are kept, in both directions, for tests to look at.
@@ -38,7 +37,7 @@ pub struct PacketLog {
     ring: Mutex<Ring>,
     grown: Condvar,
     /// The same for tasks.
-    moved: Notify,
+    readers: Readers,
 }
 
 #[derive(Default)]
@@ -63,7 +62,7 @@ impl PacketLog {
                 max_bytes: bytes,
                 ring: Mutex::default(),
                 grown: Condvar::new(),
-                moved: Notify::new(),
+                readers: Readers::default(),
             })),
         }
     }
@@ -106,12 +105,12 @@ impl PacketLog {
             self.grown.notify_all();
         }
         drop(ring);
-        self.moved.notify_waiters();
+        self.readers.wake();
     }
 
-    /// Told of every record.
-    pub(super) fn moved(&self) -> &Notify {
-        &self.moved
+    /// Woken by every record.
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// The records after a number, at most so many; and how many are gone before the first of them.

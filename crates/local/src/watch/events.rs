@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::Notify;
-
 use super::feed::{Entry, Feed, PAGE_ENTRIES, Page};
 use super::filter::Filter;
 use super::form::Form;
 use super::members::Members;
+use super::readers::Readers;
 use azmqtt_net::sync::{Condvar, Mutex};
 
 /// The memory of an event besides its texts, roughly: for the ring's bound.
@@ -63,7 +62,7 @@ pub struct Events {
     most: usize,
     most_bytes: usize,
     ring: Mutex<Ring>,
-    grown: Notify,
+    readers: Readers,
     /// The same for threads.
     reached: Condvar,
 }
@@ -83,7 +82,7 @@ impl Events {
     /// about, such as `device_id`.
     pub fn new(who: &'static str, most: usize, most_bytes: usize) -> Self {
         let ring = Mutex::default();
-        Self { who, most, most_bytes, ring, grown: Notify::new(), reached: Condvar::new() }
+        Self { who, most, most_bytes, ring, readers: Readers::default(), reached: Condvar::new() }
     }
 
     /// Whether those whom events are about are devices, which have modules.
@@ -107,7 +106,7 @@ impl Events {
             self.reached.notify_all();
         }
         drop(ring);
-        self.grown.notify_waiters();
+        self.readers.wake();
     }
 
     /// Blocks until there is an event after `after`, or until the time is over. Lines of JSON, each an event as
@@ -181,7 +180,7 @@ impl Feed for Events {
         })
     }
 
-    fn grown(&self) -> &Notify {
-        &self.grown
+    fn readers(&self) -> &Readers {
+        &self.readers
     }
 }

@@ -2,10 +2,9 @@
 
 use std::time::SystemTime;
 
-use tokio::sync::Notify;
-
 use super::filter::Filter;
 use super::members::Members;
+use super::readers::Readers;
 
 /// So many entries are looked at for a page.
 pub const PAGE_ENTRIES: usize = 256;
@@ -70,6 +69,6 @@ pub trait Feed: Send + Sync {
     /// The entries after `after` that `filter` takes: at most [`PAGE_ENTRIES`] are looked at.
     fn read(&self, after: u64, filter: &Filter) -> Page;
 
-    /// Told of every new entry.
-    fn grown(&self) -> &Notify;
+    /// Woken by every new entry.
+    fn readers(&self) -> &Readers;
 }

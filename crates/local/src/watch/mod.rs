@@ -6,6 +6,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `feed` | a ring as readers see it: pages of entries after a number |
+//! | `readers` | the readers of a ring, who wait until it grows |
 //! | `events` | the ring of what happens in a service |
 //! | `members` | JSON objects, member by member |
 //! | `query` | what a request asks for: the parameters, and the form of the answer |
@@ -25,6 +26,7 @@ mod form;
 mod members;
 pub mod metrics;
 mod query;
+mod readers;
 mod stream;
 mod streams;
 #[cfg(test)]
@@ -38,4 +40,5 @@ pub use form::Form;
 pub use members::Members;
 pub(crate) use members::base64;
 pub use query::{Asked, Offer, QueryError, Since};
+pub use readers::Readers;
 pub use streams::{Refused, Streams};

@@ -57,6 +57,7 @@ impl Stream {
     pub(super) fn new(asked: Asked, feeds: Vec<Arc<dyn Feed>>, place: Place) -> Self {
         let now = Instant::now();
         let readings = asked.kinds.iter().zip(feeds).map(|((kind, since), feed)| {
+            feed.readers().join();
             let newest = feed.newest();
             let position = match *since {
                 Since::Kept => {
@@ -93,7 +94,7 @@ impl Stream {
                 sleep_until((self.looked + self.pace()).min(self.until)).await;
             }
             // Whatever comes from here on wakes the reader.
-            let grown = feeds.iter().map(|feed| feed.grown().notified());
+            let grown = feeds.iter().map(|feed| feed.readers().grown());
             let woken = select_all(grown.chain([streams.ending().notified()]).map(Box::pin));
             let (has_ended, late) = (self.place.has_ended(), self.until <= Instant::now());
             let (text, moved) = self.read(late || has_ended);
@@ -190,6 +191,12 @@ impl Stream {
         let (before, behind) = shown.split_at(index + 1);
         let comma = if behind.is_empty() { "" } else { "," };
         (before.join(","), format!("{comma}{}", behind.join(",")))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.feed.readers().leave();
     }
 }
 

@@ -272,6 +272,22 @@ async fn silence_is_broken_by_comments_until_the_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_waits_is_woken_by_the_next_entry() {
+    let (streams, ring) = (Arc::new(Streams::default()), events(10));
+    for device in ["first", "second"] {
+        let answer = streams.open(asked("since=now&wait=600").unwrap(), vec![ring.clone()]).unwrap();
+        let begun = tokio::time::Instant::now();
+        let mut chunks = answer.into_body().into_data_stream();
+        let reader = tokio::spawn(async move { chunks.next().await });
+        tokio::task::yield_now().await;
+        push(&ring, device);
+        let chunk = reader.await.unwrap().unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&chunk).contains(device));
+        assert!(begun.elapsed() < Duration::from_secs(1), "it comes before the end of the wait");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_answers_end_with_the_service_once_they_have_said_all() {
     let (streams, ring) = (Arc::new(Streams::default()), events(10));
     let answer = streams.open(asked("wait=600").unwrap(), vec![ring.clone()]).unwrap();
