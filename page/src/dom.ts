@@ -90,6 +90,11 @@ export function field(label: string, control: HTMLElement, hint = ""): HTMLEleme
   return h("div", { class: "field" }, h("label", { for: control.id }, label), control, described);
 }
 
+/** A line of text, in which the browser completes and corrects nothing. */
+export function textInput(attributes: Attributes = {}): HTMLInputElement {
+  return h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
+}
+
 /** A choice of texts. */
 export function select(options: readonly string[], attributes: Attributes = {}): HTMLSelectElement {
   return h("select", attributes, ...options.map((option) => h("option", { value: option }, option)));

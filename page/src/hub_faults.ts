@@ -1,33 +1,22 @@
 /** Faults of a local hub. */
 
+import { A_DAY, moments, type Traffic } from "./fault_moments";
 import type { Service } from "./service";
 
-const INCOMING = ["received", "telemetry", "twin_get", "twin_patch", "method_response", "subscribe", "acknowledgement"];
-const OUTGOING = ["sent", "connack", "puback", "suback", "twin_answer", "desired_patch", "cloud_message", "method_request"];
-
-const MOMENTS: Record<string, string[]> = {
-  drop: ["now", "accept", "connect", "request", ...INCOMING, ...OUTGOING],
-  lose: ["puback", ...OUTGOING.filter((on) => on !== "puback"), ...INCOMING, "request"],
-  delay: ["puback", "now", "accept", "connect", "request", ...INCOMING, ...OUTGOING.filter((on) => on !== "puback")],
-  duplicate: ["cloud_message", ...OUTGOING.filter((on) => on !== "cloud_message")],
-  cut: OUTGOING,
-  corrupt: ["now", ...OUTGOING],
-  refuse: ["connect"],
-  silence: ["now", "accept", "connect", ...INCOMING],
-  reset: ["accept"],
-  shut_down: ["now"],
-  answer: ["twin_request", "twin_get", "twin_patch", "request"],
-  expire_token: ["now", ...INCOMING],
-  take_over: ["now", ...INCOMING],
-  throttle: ["now"],
-  quota_exceeded: ["now"],
+const TRAFFIC: Traffic = {
+  incoming: ["received", "telemetry", "twin_get", "twin_patch", "method_response", "subscribe", "acknowledgement"],
+  outgoing: ["sent", "connack", "puback", "suback", "twin_answer", "desired_patch", "cloud_message", "method_request"],
+  message: "cloud_message",
+  answered: ["twin_request", "twin_get", "twin_patch", "request"],
+  requests: ["request"],
 };
 
-/** In seconds: longer than anybody looks at the page. */
-const A_DAY = 86_400;
-
 export const HUB_FAULTS: Service["faults"] = {
-  moments: MOMENTS,
+  moments: {
+    ...moments(TRAFFIC),
+    throttle: ["now"],
+    quota_exceeded: ["now"],
+  },
   switches: [
     { title: "Throttling", hint: "Over the rate: telemetry waits, requests get status 429", rule: { fault: "throttle", lasting: A_DAY } },
     { title: "Quota used up", hint: "Telemetry closes the connection", rule: { fault: "quota_exceeded", lasting: A_DAY } },

@@ -3,7 +3,7 @@
 import { text } from "./format";
 import { NAMESPACE_FAULTS } from "./namespace_faults";
 import type { Service } from "./service";
-import { ClientGroups } from "./views/client_groups";
+import { clientGroups } from "./views/client_groups";
 import { ClientView } from "./views/client";
 import { Clients } from "./views/clients";
 import { Events } from "./views/events";
@@ -11,7 +11,7 @@ import { Faults } from "./views/faults";
 import { Packets } from "./views/packets";
 import { Permissions } from "./views/permissions";
 import { Published } from "./views/published";
-import { TopicSpaces } from "./views/topic_spaces";
+import { topicSpaces } from "./views/topic_spaces";
 import { whyOfEvent, whyOfPacket } from "./why";
 
 export const NAMESPACE: Service = {
@@ -44,9 +44,9 @@ export const NAMESPACE: Service = {
   view(context, [place, first, second, third]) {
     switch (place) {
       case "groups":
-        return new ClientGroups(context);
+        return clientGroups(context);
       case "spaces":
-        return new TopicSpaces(context);
+        return topicSpaces(context);
       case "permissions":
         return new Permissions(context, { client: first ?? "", action: second ?? "", topic: third ?? "" });
       case "messages":

@@ -1,31 +1,17 @@
 /** Faults of a local namespace. */
 
+import { A_DAY, moments, type Traffic } from "./fault_moments";
 import type { Service } from "./service";
 
-const INCOMING = ["received", "publish", "subscribe", "unsubscribe", "acknowledgement"];
-const OUTGOING = ["sent", "connack", "puback", "suback", "message"];
-
-const MOMENTS: Record<string, string[]> = {
-  drop: ["now", "accept", "connect", ...INCOMING, ...OUTGOING],
-  lose: ["puback", ...OUTGOING.filter((on) => on !== "puback"), ...INCOMING],
-  delay: ["puback", "now", "accept", "connect", ...INCOMING, ...OUTGOING.filter((on) => on !== "puback")],
-  duplicate: ["message", ...OUTGOING.filter((on) => on !== "message")],
-  cut: OUTGOING,
-  corrupt: ["now", ...OUTGOING],
-  refuse: ["connect"],
-  silence: ["now", "accept", "connect", ...INCOMING],
-  reset: ["accept"],
-  shut_down: ["now"],
-  answer: ["publish", "subscribe"],
-  expire_token: ["now", ...INCOMING],
-  take_over: ["now", ...INCOMING],
+const TRAFFIC: Traffic = {
+  incoming: ["received", "publish", "subscribe", "unsubscribe", "acknowledgement"],
+  outgoing: ["sent", "connack", "puback", "suback", "message"],
+  message: "message",
+  answered: ["publish", "subscribe"],
 };
 
-/** In seconds: longer than anybody looks at the page. */
-const A_DAY = 86_400;
-
 export const NAMESPACE_FAULTS: Service["faults"] = {
-  moments: MOMENTS,
+  moments: moments(TRAFFIC),
   switches: [
     { title: "Refuse connections", hint: "CONNACK 0x88: the server is unavailable", rule: { fault: "refuse", on: "connect", code: 0x88, lasting: A_DAY } },
     { title: "Refuse messages", hint: "PUBACK 0x97: quota exceeded", rule: { fault: "answer", on: "publish", code: 0x97, lasting: A_DAY } },

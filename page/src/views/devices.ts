@@ -3,7 +3,7 @@
 import { href } from "../address";
 import { part } from "../api";
 import type { Context, View } from "../context";
-import { Notice, button, copyButton, empty, field, fill, h, say, select } from "../dom";
+import { Notice, button, copyButton, empty, field, fill, h, say, select, textInput } from "../dom";
 import { ago, count, text, type JsonObject } from "../format";
 import { VirtualList } from "../virtual";
 
@@ -151,9 +151,9 @@ export class Devices implements View {
 /** The form for a new device. */
 class CreateDevice {
   readonly element = h("form", { class: "panel create", hidden: true });
-  #id = h("input", { type: "text", required: true, maxlength: 128, autocomplete: "off", spellcheck: "false" });
+  #id = textInput({ required: true, maxlength: 128 });
   #kind = select(["Symmetric key", "Certificate, self-signed", "Certificate of an authority"]);
-  #thumbprint = h("input", { type: "text", autocomplete: "off", spellcheck: "false", placeholder: "40 or 64 hex digits" });
+  #thumbprint = textInput({ placeholder: "40 or 64 hex digits" });
   #notice = new Notice();
   #result = h("div");
 

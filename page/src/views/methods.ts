@@ -1,7 +1,7 @@
 /** Direct methods: a call with its time-outs, and what came of the calls before. */
 
 import type { Context, Target, View } from "../context";
-import { Notice, button, empty, field, fill, h, panel } from "../dom";
+import { Notice, button, empty, field, fill, h, panel, textInput } from "../dom";
 import { clock, isObject, pretty, span, type Json } from "../format";
 import { pathOf } from "./target";
 
@@ -23,7 +23,7 @@ const calls = new Map<string, Call[]>();
 
 export class Methods implements View {
   readonly element: HTMLElement;
-  #name = h("input", { type: "text", required: true, maxlength: 100, value: "reboot", spellcheck: "false", autocomplete: "off" });
+  #name = textInput({ required: true, maxlength: 100, value: "reboot" });
   #payload = h("textarea", { rows: 4, class: "code", spellcheck: "false" });
   #response = h("input", { type: "number", min: 5, max: 300, value: 30, required: true });
   #connect = h("input", { type: "number", min: 0, max: 300, value: 0, required: true });

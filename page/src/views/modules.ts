@@ -2,7 +2,7 @@
 
 import { part } from "../api";
 import type { Context, Target, View } from "../context";
-import { Notice, empty, field, fill, h, panel } from "../dom";
+import { Notice, empty, field, fill, h, panel, textInput } from "../dom";
 import { ago, isObject, text, type JsonObject } from "../format";
 import { linkTo } from "./target";
 
@@ -10,7 +10,7 @@ export class Modules implements View {
   readonly element: HTMLElement;
   #list = h("div", { class: "plain-list" });
   #notice = new Notice();
-  #id = h("input", { type: "text", required: true, maxlength: 128, spellcheck: "false", autocomplete: "off" });
+  #id = textInput({ required: true, maxlength: 128 });
 
   constructor(
     private readonly context: Context,

@@ -3,7 +3,7 @@
 import { href } from "../address";
 import { readAttributes } from "../attributes";
 import type { Context } from "../context";
-import { Notice, button, field, fill, h, select } from "../dom";
+import { Notice, button, field, fill, h, select, textInput } from "../dom";
 import type { JsonObject } from "../format";
 import { Management } from "../management";
 
@@ -17,16 +17,12 @@ const SCHEMES: Record<string, string> = {
   "Certificate by e-mail address": "EmailMatchesAuthenticationName",
 };
 
-function input(attributes: Record<string, string | number | boolean>): HTMLInputElement {
-  return h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
-}
-
 export class NewClient {
   readonly element = h("form", { class: "panel create", hidden: true });
-  #name = input({ required: true, maxlength: 128 });
-  #authenticationName = input({ maxlength: 128, placeholder: "Same as the name" });
+  #name = textInput({ required: true, maxlength: 128 });
+  #authenticationName = textInput({ maxlength: 128, placeholder: "Same as the name" });
   #scheme = select(Object.keys(SCHEMES));
-  #thumbprints = input({ placeholder: "One or two, of 64 hex digits each" });
+  #thumbprints = textInput({ placeholder: "One or two, of 64 hex digits each" });
   #attributes = h("textarea", { rows: 2, class: "code", spellcheck: "false", placeholder: '{"kind": "pump", "floor": 3}' });
   #notice = new Notice();
   #result = h("div");

@@ -3,12 +3,12 @@
 import type { Question, Verdict } from "../access";
 import { href } from "../address";
 import type { Context, View } from "../context";
-import { Notice, button, empty, fill, h, select } from "../dom";
+import { Notice, button, empty, fill, h, select, textInput } from "../dom";
 import { ALL, Management, binding, clients, type Binding, type Client, type Resource } from "../management";
 import { Poll } from "../poll";
 import { matrix } from "./matrix";
 import { QuestionForm } from "./question";
-import { ResourceForm, textInput, textMember } from "./resource_form";
+import { ResourceForm, textMember } from "./resource_form";
 
 export class Permissions implements View {
   readonly element: HTMLElement;

@@ -3,7 +3,7 @@
 import { Refused } from "../api";
 import { ask, type Grant, type Question, type Verdict } from "../access";
 import type { Context } from "../context";
-import { Notice, button, field, fill, h, topicChip } from "../dom";
+import { Notice, button, field, fill, h, textInput, topicChip } from "../dom";
 import { sentence } from "../format";
 
 /** How many clients the form suggests. */
@@ -14,10 +14,10 @@ const MOST_REASONS = 5;
 
 export class QuestionForm {
   readonly element: HTMLElement;
-  #client = h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", list: "known-clients", placeholder: "Authentication name" });
+  #client = textInput({ required: true, list: "known-clients", placeholder: "Authentication name" });
   #known = h("datalist", { id: "known-clients" });
   #action = h("select", {}, h("option", { value: "publish" }, "publish to"), h("option", { value: "subscribe" }, "subscribe to"));
-  #topic = h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", class: "code" });
+  #topic = textInput({ required: true, class: "code" });
   #answer = h("div", { class: "answer", role: "status" });
   #notice = new Notice();
   #last = "";

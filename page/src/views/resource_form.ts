@@ -1,6 +1,6 @@
 /** A form that creates or changes a resource of the management API. */
 
-import { Notice, button, field, h, sureButton } from "../dom";
+import { Notice, button, field, h, sureButton, textInput } from "../dom";
 import type { JsonObject } from "../format";
 import type { Kind, Management, Resource } from "../management";
 
@@ -21,14 +21,10 @@ export function textMember(name: string, label: string, control: Member["control
   return { label, control, hint, show: (properties) => String(properties[name] ?? ""), read };
 }
 
-export function textInput(placeholder = "", attributes: Record<string, string | boolean | number> = {}): HTMLInputElement {
-  return h("input", { type: "text", autocomplete: "off", spellcheck: "false", placeholder, ...attributes });
-}
-
 export class ResourceForm {
   readonly element = h("form", { class: "panel create", hidden: true });
   readonly notice = new Notice();
-  #name = textInput("", { required: true, minlength: 3, maxlength: 50, pattern: "[A-Za-z0-9\\-]+" });
+  #name = textInput({ required: true, minlength: 3, maxlength: 50, pattern: "[A-Za-z0-9\\-]+" });
   #title = h("h2");
   #submit = h("button", { type: "submit", class: "primary" });
   #remove: HTMLElement;
